@@ -1,0 +1,60 @@
+"""The residual block of SCGAN's generators and the small choices that its networks share."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from scgan_fan.archs.spectral_norm import spectral_norm
+from scgan_fan.errors import InputError, check_choice
+
+NORMS = ('none', 'spectral')
+
+
+def halvings(name: str, ratio: int) -> int:
+    """log2 of ``ratio``; InputError where it is no power of two from 1. ``name``: what the user called it."""
+    if not isinstance(ratio, int) or ratio < 1 or ratio & (ratio - 1):
+        raise InputError(f'{name}: {ratio!r} is not a power of two (1, 2, 4, 8, ...)')
+    return ratio.bit_length() - 1
+
+
+def scaled(channels: int, width: float) -> int:
+    """A share of the papers' channel count, at least 1."""
+    if not 0 < width <= 8:
+        raise InputError(f'width: {width!r} must be a share of the papers\' channels, above 0 (1.0: as in the papers)')
+    return max(1, round(channels * width))
+
+
+def convolution(in_channels: int, channels: int, kernel: int, bias: bool = False, norm: str = 'none') -> nn.Conv2d:
+    """A convolution that keeps the size, under spectral norm where ``norm`` is ``spectral``."""
+    check_choice('norm', norm, NORMS)
+    layer = nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2, bias=bias)
+    return spectral_norm(layer) if norm == 'spectral' else layer
+
+
+class ResidualBlock(nn.Module):
+    """ReLU-conv-ReLU-[pool]-conv plus a skip; no batch norm (papers.md section 2.1).
+
+    Args:
+        in_channels, channels: of input and output.
+        down: halve the size by average pooling between the convolutions and on the skip.
+        relu_skip: the skip carries ReLU(x), as in the released networks, whose first ReLU works in place; false: x.
+        norm: ``spectral`` puts every convolution under spectral norm (papers.md section 2.8, N1).
+    """
+
+    def __init__(self, in_channels: int, channels: int, down: bool = False, relu_skip: bool = True,
+                 norm: str = 'none'):
+        super().__init__()
+        self.down = down
+        self.relu_skip = relu_skip
+        self.conv1 = convolution(in_channels, channels, 3, norm=norm)
+        self.conv2 = convolution(channels, channels, 3, norm=norm)
+        self.skip = None
+        if down or in_channels != channels:
+            self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rectified = F.relu(x)
+        out = F.relu(self.conv1(rectified))
+        skip = rectified if self.relu_skip else x
+        if self.down:
+            out, skip = F.avg_pool2d(out, 2), F.avg_pool2d(skip, 2)
+        return self.conv2(out) + (skip if self.skip is None else self.skip(skip))

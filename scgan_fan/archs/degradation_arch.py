@@ -1,0 +1,100 @@
+"""D_HL and D_SL, the degradation networks of SCGAN: a sharp face and noise become a face that looks badly taken."""
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import nn
+
+from scgan_fan.archs.blocks import ResidualBlock, convolution, halvings, scaled
+from scgan_fan.errors import InputError, check_choice
+
+ENCODER_CHANNELS = (96, 128, 256)  # papers.md section 2.2
+BOTTLENECK_CHANNELS = 512
+HIDDEN_CHANNELS = 8
+HALVINGS = 4
+
+
+class NoisyInput(nn.Module):
+    """The image and one more channel, drawn from the noise vector, through a first convolution.
+
+    ``linear``: the vector goes through a learned layer (released code); ``direct``: it is the channel (SCGAN's paper).
+    """
+
+    def __init__(self, channels: int, size: int, noise: str, noise_dim: int, norm: str):
+        super().__init__()
+        self.size = size
+        self.project = nn.Linear(noise_dim, size * size) if noise == 'linear' else nn.Identity()
+        self.conv = convolution(4, channels, 3, norm=norm)
+
+    def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        channel = self.project(noise).view(-1, 1, self.size, self.size).to(images.dtype)
+        return self.conv(torch.cat((images, channel), dim=1))
+
+
+@ARCH_REGISTRY.register()
+class DegradationNet(nn.Module):
+    """Encoder, bottleneck and pixel-shuffle decoder with noise (papers.md section 2.2; 12,291,896 parameters).
+
+    Its parts ``input enc1 enc2 enc3 dec1 dec2 ... output`` are what SCGAN's ablations share between the two degraders:
+    ``parts()`` names them.
+
+    Args:
+        size: height and width of the sharp face, a multiple of 16.
+        scale: how many times smaller the result is: 1, 2, 4, 8 or 16.
+        width: share of the papers' channels; 0.25 suits a CPU.
+        noise: ``linear`` (default: released code) or ``direct`` (paper; papers.md section 2.8, N2).
+        noise_dim: length of the noise vector for ``linear``; ``direct`` has one value for each pixel.
+        relu_skip: see ResidualBlock.
+        norm: ``none`` (default: released code) or ``spectral`` (paper; papers.md section 2.8, N1).
+    """
+
+    def __init__(self, size: int = 64, scale: int = 4, width: float = 1.0, noise: str = 'linear', noise_dim: int = 64,
+                 relu_skip: bool = True, norm: str = 'none'):
+        super().__init__()
+        check_choice('DegradationNet noise', noise, ('linear', 'direct'))
+        doublings = HALVINGS - halvings('DegradationNet scale', scale)
+        if size % 2**HALVINGS or size < 2**HALVINGS or doublings < 0:
+            raise InputError(f'DegradationNet: size {size} must be a multiple of {2**HALVINGS} and scale {scale} at '
+                             f'most {2**HALVINGS}')
+        self.size = size
+        self.noise_dim = noise_dim if noise == 'linear' else size * size
+        block = {'relu_skip': relu_skip, 'norm': norm}
+
+        channels = scaled(ENCODER_CHANNELS[0], width)
+        self.input = NoisyInput(channels, size, noise, self.noise_dim, norm)
+        stages = [scaled(c, width) for c in (*ENCODER_CHANNELS, BOTTLENECK_CHANNELS)]
+        for name, stage in zip(('enc1', 'enc2', 'enc3', 'dec1'), stages):
+            self.add_module(name, nn.Sequential(
+                ResidualBlock(channels, stage, down=True, **block), ResidualBlock(stage, stage, **block)))
+            channels = stage
+        for step in range(doublings):
+            if channels % 4:
+                raise InputError(f'DegradationNet width: {width} leaves {channels} channels, which a pixel shuffle '
+                                 'cannot divide by 4; take a multiple of 1/32 (x4)')
+            channels //= 4
+            self.add_module(f'dec{step + 2}', nn.Sequential(
+                nn.PixelShuffle(2), ResidualBlock(channels, channels, **block),
+                ResidualBlock(channels, channels, **block)))
+        self.output = nn.Sequential(
+            convolution(channels, HIDDEN_CHANNELS, 3, norm=norm), nn.ReLU(),
+            convolution(HIDDEN_CHANNELS, 3, 3, norm=norm), nn.Tanh())
+
+    def parts(self) -> list[str]:
+        """The names of the parts, in the order in which the image goes through them."""
+        return [name for name, _ in self.named_children()]
+
+    def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """Degrade faces.
+
+        Args:
+            images: (batch, 3, size, size), RGB in [-1, 1].
+            noise: (batch, noise_dim), standard normal.
+
+        Returns:
+            (batch, 3, size / scale, size / scale), RGB in [-1, 1].
+        """
+        if images.shape[-2:] != (self.size, self.size):
+            raise InputError(f'DegradationNet: images of {tuple(images.shape[-2:])}, built for size {self.size}')
+        first, *others = self.children()
+        x = first(images, noise)
+        for part in others:
+            x = part(x)
+        return x

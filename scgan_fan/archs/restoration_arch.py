@@ -1,0 +1,81 @@
+"""R_LS, the restoration network of SCGAN: a small bad face becomes a sharp one. The only network used at test time."""
+import torch
+import torch.nn.functional as F
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import nn
+
+from scgan_fan.archs.blocks import ResidualBlock, convolution, halvings, scaled
+from scgan_fan.errors import InputError, check_choice
+
+GROUP_CHANNELS = (256, 128, 96)  # papers.md section 2.3, and N5 of section 2.8 for the third
+HEAD_CHANNELS = 96
+
+
+class Group(nn.Module):
+    """Residual blocks of one size with a skip around all of them."""
+
+    def __init__(self, in_channels: int, channels: int, blocks: int, relu_skip: bool, norm: str):
+        super().__init__()
+        self.relu_skip = relu_skip
+        self.blocks = nn.Sequential(*(
+            ResidualBlock(channels if i else in_channels, channels, relu_skip=relu_skip, norm=norm)
+            for i in range(blocks)))
+        self.skip = nn.Identity()
+        if in_channels != channels:
+            self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(x) + self.skip(F.relu(x) if self.relu_skip else x)
+
+
+class Upsampler(nn.Sequential):
+    """Twice the size: bilinear, batch norm, ReLU, 1x1 convolution."""
+
+    def __init__(self, channels: int, up_norm: str, norm: str):
+        super().__init__(
+            nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True),
+            nn.BatchNorm2d(channels) if up_norm == 'batch' else nn.Identity(),
+            nn.ReLU(),
+            convolution(channels, channels, 1, bias=True, norm=norm))
+
+
+@ARCH_REGISTRY.register()
+class RestorationNet(nn.Module):
+    """Groups of residual blocks with upsampling between them (papers.md section 2.3; 15,463,939 parameters).
+
+    Args:
+        scale: how many times larger the result is: 2, 4, 8, ...
+        blocks: residual blocks of the groups at 1x, 2x, 4x the input's size. (12, 3) is the released network,
+            (12, 3, 2) the paper's (papers.md section 2.8, N5; 15,820,483 parameters).
+        width: share of the papers' channels; 0.25 suits a CPU.
+        relu_skip: see ResidualBlock.
+        norm: ``none`` (default: released code) or ``spectral`` (paper; papers.md section 2.8, N1).
+        up_norm: ``batch`` as released; ``none`` keeps the samples of a batch apart.
+    """
+
+    def __init__(self, scale: int = 4, blocks: tuple[int, ...] = (12, 3), width: float = 1.0, relu_skip: bool = True,
+                 norm: str = 'none', up_norm: str = 'batch'):
+        super().__init__()
+        check_choice('RestorationNet up_norm', up_norm, ('batch', 'none'))
+        doublings = halvings('RestorationNet scale', scale)
+        if doublings < 1 or not 1 <= len(blocks) <= min(doublings + 1, len(GROUP_CHANNELS)):
+            raise InputError(f'RestorationNet: blocks {list(blocks)} do not go with scale {scale}; give 1 to '
+                             f'{min(doublings + 1, len(GROUP_CHANNELS))} numbers and a scale of 2 or more')
+        channels = scaled(GROUP_CHANNELS[0], width)
+        self.input = convolution(3, channels, 3, norm=norm)
+        self.body = nn.Sequential()
+        for step in range(doublings + 1):
+            if step < len(blocks):
+                group_channels = scaled(GROUP_CHANNELS[step], width)
+                self.body.append(Group(channels, group_channels, blocks[step], relu_skip, norm))
+                channels = group_channels
+            if step < doublings:
+                self.body.append(Upsampler(channels, up_norm, norm))
+        head = scaled(HEAD_CHANNELS, width)
+        self.head = nn.Sequential(
+            convolution(channels, head, 3, norm=norm), nn.ReLU(), convolution(head, head, 1, bias=True, norm=norm),
+            nn.ReLU(), convolution(head, 3, 1, bias=True, norm=norm), nn.Tanh())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Restore faces: (batch, 3, height, width), RGB in [-1, 1] -> (batch, 3, scale * height, scale * width)."""
+        return self.head(self.body(self.input(images)))

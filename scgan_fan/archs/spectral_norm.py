@@ -1,0 +1,41 @@
+"""Spectral normalisation: a weight divided by its largest singular value (Miyato et al. 2018)."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils import parametrize
+
+
+class SpectralNorm(nn.Module):
+    """Parametrization W -> W / sigma with sigma = u^T W v, W flattened to (out, -1).
+
+    One power iteration for each forward in training mode, first v, then u, as the released SCGAN code iterates
+    (papers.md section 1; torch's own parametrization goes u first). In evaluation mode u and v rest. Always in the
+    weight's own precision: torch's would run the iteration in bfloat16 under autocast.
+    """
+
+    def __init__(self, weight: torch.Tensor, eps: float = 1e-12):
+        super().__init__()
+        self.eps = eps
+        matrix = weight.detach().flatten(1)
+        self.register_buffer('u', F.normalize(torch.randn_like(matrix[:, 0]), dim=0, eps=eps))
+        self.register_buffer('v', F.normalize(torch.randn_like(matrix[0]), dim=0, eps=eps))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = weight.flatten(1)
+            if self.training:
+                self._iterate(matrix.detach())
+            # clones: the next iteration overwrites u and v before this forward's backward has run
+            sigma = torch.dot(self.u.clone(), torch.mv(matrix, self.v.clone()))
+            return weight / sigma
+
+    @torch.no_grad()
+    def _iterate(self, matrix: torch.Tensor) -> None:
+        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=self.eps))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
+
+
+def spectral_norm(layer: nn.Module) -> nn.Module:
+    """Put ``layer.weight`` (convolution or linear) under SpectralNorm and return the layer."""
+    parametrize.register_parametrization(layer, 'weight', SpectralNorm(layer.weight))
+    return layer

@@ -1,0 +1,15 @@
+"""Where images come from: folders and LMDBs, the datasets made of them, and the writer of LMDBs.
+
+``image_source``     reads a folder, an LMDB, or several of them one after another
+``*_dataset``        what option files name under ``datasets``; importing this package registers them with BasicSR
+``dataset_options``  the keys and values that a dataset's block in an option file may have
+``draws``            the randomness of training: from seed, epoch and position alone
+``sizes``            the sizes that networks need: checked when a dataset reads, made when an LMDB is written
+``lmdb_writer``      what ``scripts/create_lmdb.py`` runs
+"""
+from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
+from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
+from scgan_fan.data.paired_face_dataset import PairedFaceDataset
+from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
+
+__all__ = ['LandmarkFaceDataset', 'LowResolutionFaceDataset', 'PairedFaceDataset', 'UnpairedFaceDataset']

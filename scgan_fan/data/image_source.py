@@ -1,0 +1,228 @@
+"""Images by number, whether they lie in a folder, in an LMDB or in several of them.
+
+Keys are names for files and for LMDB entries alike: relative paths without the suffix, percent-encoded so that no
+slash, dot, space or non-ASCII character is left (``unquote`` gives the path back). A folder and the LMDB that was made
+of it therefore have the same keys, in the same order.
+"""
+import bisect
+import os
+import threading
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote
+
+import lmdb
+import numpy as np
+
+from scgan_fan.errors import InputError
+from scgan_fan.images import SUFFIXES, decode, read_image
+
+
+def open_source(path):
+    """Open images for reading.
+
+    Args:
+        path: a folder (searched recursively), a folder that ends with ``.lmdb`` (BasicSR's layout), or a list of such
+            paths, which are read as one, in this order.
+
+    Returns:
+        A picklable source: ``keys`` (list of str, all different), ``path`` (str), ``len()``, ``name(i)`` for messages
+        and ``read(i)`` -> ``uint8`` RGB array (height, width, 3).
+
+    Raises:
+        InputError: nothing is there, or nothing that holds images. ``read`` raises it for an image that is not there,
+            damaged or not RGB.
+    """
+    if isinstance(path, (list, tuple)):
+        if not path:
+            raise InputError('an empty list of image folders: name at least one folder or .lmdb')
+        return _JoinedSource([open_source(part) for part in path])
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        raise InputError(f'{path}: {"not a folder" if path.exists() else "does not exist"}; '
+                         'give a folder of images or an .lmdb')
+    return _LmdbSource(path) if path.suffix == '.lmdb' else _FolderSource(path)
+
+
+def list_images(folder: str | Path) -> list[str]:
+    """Relative paths of the images in ``folder`` and below, sorted; hidden files and folders are left out.
+
+    Raises InputError where there are none.
+    """
+    found, others = [], 0
+    for root, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith('.')]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith('.'):
+                found.append(Path(root, name).relative_to(folder).as_posix())
+            else:
+                others += 1
+    if not found:
+        content = f'none of its {others} file(s) is an image' if others else 'is empty'
+        raise InputError(f'{folder}: {content}; put images there ({" ".join(SUFFIXES)}) or give another folder')
+    return sorted(found)
+
+
+def make_key(relative_path: str) -> str:
+    """``'a b/c.1.png'`` -> ``'a%20b%2Fc%2E1'``: ASCII, and safe as a file name and in ``meta_info.txt``."""
+    stem, suffix = os.path.splitext(relative_path)
+    return _encode(stem if suffix.lower() in SUFFIXES else relative_path)
+
+
+def _encode(name: str) -> str:
+    return quote(os.fsencode(name), safe='').replace('.', '%2E')
+
+
+def make_unique(keys: list[str], labels: list[str]) -> list[str]:
+    """Put its label before each key that occurs more than once, and a number behind it where that is not enough.
+
+    Args:
+        keys: made by ``make_key``.
+        labels: for each key, the name of the folder or list it came from.
+    """
+    counts = Counter(keys)
+    taken = {key for key, count in counts.items() if count == 1}
+    unique = []
+    for key, label in zip(keys, labels, strict=True):
+        if counts[key] > 1:
+            key = _first_free(f'{_encode(label)}%2F{key}', taken)
+            taken.add(key)
+        unique.append(key)
+    return unique
+
+
+def _first_free(key: str, taken: set[str]) -> str:
+    candidate, number = key, 1
+    while candidate in taken:
+        number += 1
+        candidate = f'{key}-{number}'
+    return candidate
+
+
+class _FolderSource:
+
+    def __init__(self, folder: Path):
+        self.path = str(folder)
+        self._names = list_images(folder)
+        self.keys = make_unique([make_key(name) for name in self._names], [folder.name] * len(self._names))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def name(self, index: int) -> str:
+        return f'{self.path}/{self._names[index]}'
+
+    def read(self, index: int) -> np.ndarray:
+        return read_image(self.name(index))
+
+
+class _LmdbSource:
+    """Holds names only. The environment is the process's (see ``read_entry``), so that this can be pickled."""
+
+    def __init__(self, path: Path):
+        self.path = str(path)
+        self._entries = _read_meta_info(path)
+        # LMDBs made by other tools may have slashes in their keys
+        self.keys = [entry.replace('/', '%2F') for entry in self._entries]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def name(self, index: int) -> str:
+        return f'{self.path}:{self._entries[index]}'
+
+    def read(self, index: int) -> np.ndarray:
+        data = read_entry(self.path, self._entries[index])
+        if data is None:
+            raise InputError(f'{self.name(index)}: in meta_info.txt but not in data.mdb; make the LMDB again')
+        return decode(data, self.name(index))
+
+
+class _JoinedSource:
+
+    def __init__(self, sources: list):
+        self.path = ', '.join(source.path for source in sources)
+        self._sources = sources
+        self._ends = np.cumsum([len(source) for source in sources]).tolist()
+        self.keys = make_unique([key for source in sources for key in source.keys],
+                                [Path(source.path).stem for source in sources for _ in source.keys])
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    def _locate(self, index: int) -> tuple:
+        part = bisect.bisect_right(self._ends, index)
+        return self._sources[part], index - self._ends[part] + len(self._sources[part])
+
+    def name(self, index: int) -> str:
+        source, index = self._locate(index)
+        return source.name(index)
+
+    def read(self, index: int) -> np.ndarray:
+        source, index = self._locate(index)
+        return source.read(index)
+
+
+def _read_meta_info(path: Path) -> list[str]:
+    """Entry names from lines such as ``key.png (64,64,3) 1``; like BasicSR, the key ends at the first dot."""
+    if not (path / 'data.mdb').is_file():
+        raise InputError(f'{path}: has no data.mdb, so it is no LMDB; make one with scripts/create_lmdb.py')
+    try:
+        lines = (path / 'meta_info.txt').read_text(encoding='utf-8').splitlines()
+    except FileNotFoundError:
+        raise InputError(f'{path}: has no meta_info.txt, so its making was not finished; '
+                         'give the same scripts/create_lmdb.py command again') from None
+    entries = [line.split('.')[0] for line in lines if line.strip()]
+    if not entries:
+        raise InputError(f'{path}/meta_info.txt: lists no images; make the LMDB again with scripts/create_lmdb.py')
+    return entries
+
+
+# lmdb refuses to open an environment twice in one process, and train and validation may share an LMDB: one cache for
+# all sources. A forked child inherits that refusal together with environments it must not use, so all are closed
+# before a fork, and each process opens its own when it next reads. The lock keeps other threads from reading meanwhile.
+_environments: dict[str, lmdb.Environment] = {}
+_lock = threading.Lock()
+
+
+def read_entry(path: str, key: str) -> bytes | None:
+    """The bytes stored under ``key`` in the LMDB at ``path``, or None. Raises InputError where it cannot be opened."""
+    real_path = os.path.realpath(path)
+    with _lock:
+        if real_path not in _environments:
+            _environments[real_path] = _open_environment(path)
+        with _environments[real_path].begin() as transaction:
+            return transaction.get(key.encode())
+
+
+def _open_environment(path: str) -> lmdb.Environment:
+    try:
+        environment = lmdb.open(path, readonly=True, lock=False, readahead=False, meminit=False)
+    except lmdb.Error as error:
+        raise InputError(f'{path}: cannot be opened as an LMDB ({error}); make it again') from error
+    needed = (environment.info()['last_pgno'] + 1) * environment.stat()['psize']  # bytes
+    actual = os.path.getsize(os.path.join(path, 'data.mdb'))
+    if actual < needed:  # reading on would kill the process with SIGBUS
+        environment.close()
+        raise InputError(f'{path}/data.mdb: truncated ({actual} of {needed} bytes); copy or make it again')
+    return environment
+
+
+def close_environments() -> None:
+    """Close every LMDB that this process has open for reading; they are opened again when next read."""
+    with _lock:
+        _close_all()
+
+
+def _close_all() -> None:
+    for environment in _environments.values():
+        environment.close()
+    _environments.clear()
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    _close_all()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_lock.release, after_in_child=_lock.release)

@@ -1,0 +1,36 @@
+"""Real LR faces, for which no ground truth exists: for validation and testing by eye or by metrics of a set."""
+from basicsr.utils.registry import DATASET_REGISTRY
+from torch.utils.data import Dataset
+
+from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.image_source import open_source
+from scgan_fan.data.sizes import read_lr
+from scgan_fan.images import to_tensor
+
+
+@DATASET_REGISTRY.register()
+class LowResolutionFaceDataset(Dataset):
+    """LR faces alone.
+
+    Options:
+        dataroot_lq: LR faces: a folder, an LMDB, or a list of them.
+        size: their height and width, pixels. Default 16.
+        num_images: take only the first so many. Default: all.
+
+    Items: ``lq`` float32 (3, size, size) RGB in [-1, 1]; ``lq_path``, the key.
+
+    Raises InputError: an option is wrong or names no images; reading an item, for a bad image or a wrong size.
+    """
+
+    def __init__(self, opt: dict):
+        self.opt = opt
+        options = DatasetOptions(opt, required=('dataroot_lq',), defaults={'size': 16, 'num_images': None})
+        self.size = options.whole_number('size')
+        self.lq = open_source(options['dataroot_lq'])
+        self.keys = self.lq.keys[:options.whole_number_or_none('num_images')]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, index: int) -> dict:
+        return {'lq': to_tensor(read_lr(self.lq, index, self.size)), 'lq_path': self.keys[index]}

@@ -1,0 +1,73 @@
+"""Real HR faces, each with a real LR face that has nothing to do with it: what the semi-cycle is trained on."""
+from basicsr.utils.registry import DATASET_REGISTRY
+from torch.utils.data import Dataset
+
+from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.draws import EpochDraws
+from scgan_fan.data.image_source import open_source
+from scgan_fan.data.sizes import read_hr, read_lr
+from scgan_fan.images import to_tensor
+
+PARTNERS, FLIPS = 0, 1  # what a generator of EpochDraws is for
+
+
+@DATASET_REGISTRY.register()
+class UnpairedFaceDataset(Dataset):
+    """Training pairs of an HR face and an LR face drawn at random (papers.md section 2.7, "LR sampling").
+
+    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``. The
+    HR face is number ``position % len(dataset)``. The LR faces are shuffled, dealt out, and shuffled anew when all have
+    been: each is seen equally often. What is drawn depends on seed, epoch and position only, and so not on the workers.
+
+    Options:
+        dataroot_gt: HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced).
+        dataroot_lq: LR faces: likewise; exactly ``gt_size / scale``.
+        scale: HR side / LR side.
+        gt_size: HR height and width, pixels. Default 64.
+        use_hflip: mirror HR and LR, each for itself, in half of the draws. Default false.
+        seed: of the draws. Default 0.
+
+    Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
+    [-1, 1]; ``gt_path`` and ``lq_path``, their keys.
+
+    Raises InputError: an option is wrong or names no images; reading an item, for a bad image or a wrong size.
+    """
+
+    def __init__(self, opt: dict):
+        self.opt = opt
+        options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
+                                 defaults={'gt_size': 64, 'use_hflip': False, 'seed': 0})
+        self.gt_size = options.whole_number('gt_size')
+        self.lq_size = options.lr_size()
+        self.use_hflip = options.choice('use_hflip', (True, False))
+        self.draws = EpochDraws(options.whole_number('seed', least=0))
+        self.gt = open_source(options['dataroot_gt'])
+        self.lq = open_source(options['dataroot_lq'])
+        self._permutations = {}
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other partners and flips from now on; called by the sampler, in the main process."""
+        self.draws.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return len(self.gt)
+
+    def __getitem__(self, position: int) -> dict:
+        gt_index, lq_index = position % len(self.gt), self._partner(position)
+        gt = read_hr(self.gt, gt_index, self.gt_size)
+        lq = read_lr(self.lq, lq_index, self.lq_size)
+        if self.use_hflip:
+            flip_gt, flip_lq = self.draws.generator(FLIPS, position).integers(2, size=2)
+            gt = gt[:, ::-1] if flip_gt else gt
+            lq = lq[:, ::-1] if flip_lq else lq
+        return {'gt': to_tensor(gt), 'lq': to_tensor(lq),
+                'gt_path': self.gt.keys[gt_index], 'lq_path': self.lq.keys[lq_index]}
+
+    def _partner(self, position: int) -> int:
+        deal, place = divmod(position, len(self.lq))
+        drawn = (self.draws.epoch, deal)
+        if drawn not in self._permutations:
+            if len(self._permutations) == 64:  # a bound for the memory, not a tuned number
+                self._permutations.clear()
+            self._permutations[drawn] = self.draws.generator(PARTNERS, deal).permutation(len(self.lq))
+        return int(self._permutations[drawn][place])

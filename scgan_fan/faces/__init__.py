@@ -1,0 +1,1 @@
+"""Faces: where their landmarks lie, and faces drawn with known landmarks."""

@@ -1,0 +1,77 @@
+"""Where the weights of a face alignment network come from: the package, a path, the cache, a download."""
+import hashlib
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+
+from scgan_fan.archs.fan_arch import FAN
+from scgan_fan.checkpoint import load_weights, read_checkpoint
+from scgan_fan.errors import InputError
+
+FAN64_FILE = Path(__file__).parent.parent / 'weights' / 'fan64.pth'
+FAN64_NETWORK = {'num_stacks': 1, 'width': 96, 'stem_stride': 2}
+FAN64_SIZE = 64
+
+# The published 2D-FAN with four stacks (Bulat and Tzimiropoulos), as the face-alignment package names it. The part
+# after the dash is the beginning of the file's SHA-256.
+PUBLISHED_URL = 'https://www.adrianbulat.com/downloads/python-fan/2DFAN4-11f355bf06.pth.tar'
+PUBLISHED_HASH = '11f355bf06'
+PUBLISHED_SIZE = 256
+
+
+def load_fan(weights: str, network: dict | None = None) -> tuple[FAN, int]:
+    """A face alignment network, frozen and in evaluation mode, and the image size that it was trained for.
+
+    Args:
+        weights: ``fan64`` (shipped), ``2dfan4`` (published), ``random``, or a path.
+        network: constructor arguments of FAN, for a path or ``random``; for ``2dfan4`` only ``num_stacks`` may be
+            given, and the first so many stacks are kept.
+
+    Raises:
+        InputError: the weights are absent or of another network.
+    """
+    network = dict(network or {})
+    if weights == 'fan64':
+        fan, size = FAN(**{**FAN64_NETWORK, **network}), FAN64_SIZE
+        load_weights(fan, FAN64_FILE, 'fan64')
+    elif weights == '2dfan4':
+        fan, size = FAN(**network), PUBLISHED_SIZE
+        _load_first_stacks(fan, find_published_weights())
+    else:
+        fan = FAN(**network)
+        size = FAN64_SIZE if fan.stem_stride == 2 else PUBLISHED_SIZE
+        if weights != 'random':
+            load_weights(fan, weights, 'FAN')
+    return fan.eval().requires_grad_(False), size
+
+
+def find_published_weights() -> Path:
+    """The file of the published 2D-FAN, in torch's cache or downloaded to it; its hash is checked either way."""
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(PUBLISHED_URL).name
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(PUBLISHED_URL, str(path), hash_prefix=PUBLISHED_HASH)
+        except (URLError, OSError, RuntimeError) as error:
+            raise InputError(f'{path}: the published 2D-FAN weights are not there and cannot be downloaded ({error}); '
+                             f'fetch {PUBLISHED_URL} by other means and put it there, or use fan: fan64') from error
+    check_hash(path, PUBLISHED_HASH)
+    return path
+
+
+def check_hash(path: Path, prefix: str) -> None:
+    """Raise InputError unless the file's SHA-256 begins with ``prefix``."""
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if not found.startswith(prefix):
+        raise InputError(f'{path}: SHA-256 {found[:len(prefix)]}... instead of {prefix}...: damaged or another file; '
+                         'remove it and fetch it again')
+
+
+def _load_first_stacks(fan: FAN, path: Path) -> None:
+    """Load the entries that a FAN with fewer stacks has; every one of its own must be there."""
+    weights = read_checkpoint(path)
+    missing = sorted(fan.state_dict().keys() - weights.keys())
+    if missing:
+        raise InputError(f'{path}: not the published 2D-FAN: {missing[0]} is not in it')
+    fan.load_state_dict({name: weights[name] for name in fan.state_dict()})

@@ -1,0 +1,79 @@
+"""Images between files and networks: the only place where value range and channel order change.
+
+Files, drawings and metrics: ``uint8`` arrays, height x width x 3, RGB. Networks: ``float32`` tensors, 3 x height x
+width, RGB in [-1, 1].
+"""
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from scgan_fan.errors import InputError
+
+SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
+
+
+def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
+    """Decode an image file that is in memory.
+
+    Args:
+        data: the bytes of a PNG, JPEG, WebP, BMP or TIFF file.
+        name: what errors call it.
+        convert: turn greyscale, palette, CMYK and transparent images into RGB instead of refusing them.
+
+    Returns:
+        ``uint8`` RGB array, (height, width, 3), upright (EXIF orientation applied).
+
+    Raises:
+        InputError: the bytes are no image, are truncated, or are not RGB and ``convert`` is false.
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        image = ImageOps.exif_transpose(image)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f'{name}: not a readable image or truncated ({error}); replace or remove the file') from error
+    if image.mode != 'RGB':
+        if not convert:
+            raise InputError(f'{name}: a {image.mode} image with {len(image.getbands())} channel(s) where RGB is '
+                             'needed; scripts/create_lmdb.py converts whole folders')
+        image = _to_rgb(image)
+    return np.asarray(image)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith('I') or image.mode == 'F':  # 16-bit and wider greyscale: keep the upper 8 bits
+        values = np.asarray(image, dtype=np.float64)
+        image = Image.fromarray(np.clip(values / 256, 0, 255).astype(np.uint8))
+    return image.convert('RGB')
+
+
+def read_image(path: str | Path, convert: bool = False) -> np.ndarray:
+    """``decode`` for a file on disk. Raises InputError where it is missing or ``decode`` refuses it."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
+    return decode(data, str(path), convert)
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write a ``uint8`` RGB array (height, width, 3) as the file type of the suffix, making its folder."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def to_tensor(image: np.ndarray) -> torch.Tensor:
+    """``uint8`` RGB array (height, width, 3) -> ``float32`` tensor (3, height, width) in [-1, 1]."""
+    return torch.from_numpy(image.copy()).permute(2, 0, 1).float().div_(127.5).sub_(1)
+
+
+def to_image(tensor: torch.Tensor) -> np.ndarray:
+    """Tensor (3, height, width) in [-1, 1], values outside clamped -> ``uint8`` RGB array (height, width, 3).
+
+    A fixed range with rounding (not the released SCGAN code's stretch of each image by its own minimum and maximum).
+    """
+    scaled = tensor.detach().float().add(1).mul(127.5).clamp(0, 255).round()
+    return scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()

@@ -1,0 +1,4 @@
+"""Losses: tensors in, a scalar out. Pixel, cycle and adversarial terms are BasicSR's L1Loss, MSELoss and GANLoss."""
+from scgan_fan.losses.heatmap_loss import HeatmapLoss
+
+__all__ = ['HeatmapLoss']

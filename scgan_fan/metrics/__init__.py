@@ -1,0 +1,4 @@
+"""Measures registered in BasicSR's METRIC registry."""
+from scgan_fan.metrics.landmark_error import calculate_nme
+
+__all__ = ['calculate_nme']

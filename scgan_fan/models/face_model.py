@@ -1,0 +1,361 @@
+"""What every method here shares: networks and optimizers by name, precision, averages, checkpoints, validation."""
+import inspect
+import random
+from collections import OrderedDict
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import torch
+from basicsr.archs import build_network
+from basicsr.losses import build_loss
+from basicsr.metrics import calculate_metric
+from basicsr.models.base_model import BaseModel
+from basicsr.utils import get_root_logger
+from basicsr.utils.registry import LOSS_REGISTRY, METRIC_REGISTRY
+from torch import nn
+from tqdm import tqdm
+
+from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
+from scgan_fan.errors import InputError, check_choice
+from scgan_fan.images import write_image
+from scgan_fan.models.lr_scheduler import OscillatingCosineLR
+from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_objects,
+                                       is_parallel)
+from scgan_fan.pictures import comparison
+
+OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
+PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+PICTURE_ROWS = 8
+
+
+class FaceModel(BaseModel):
+    """Base of the models. ``network_X`` of the option file is ``self.networks['X']``; ``g`` is the one that is tested.
+
+    A subclass builds its losses in ``init_training``, steps in ``optimize_parameters``, and says in ``test``,
+    ``current_images`` and ``metric_inputs`` what validation looks at.
+
+    Options read here: ``network_*``, ``path: pretrain_network_* / strict_load_* / param_key_*``, and in ``train``:
+    ``ema_decay`` (0: none), ``init``, ``precision`` (float32, bfloat16, float16), ``channels_last``, ``accumulate`` (parts a
+    batch is split into), ``optim_*``, ``scheduler``.
+    """
+
+    def __init__(self, opt):
+        super().__init__(opt)
+        self.device = _device(opt)
+        options = opt.get('train', {})
+        check_choice('train: precision', options.get('precision', 'float32'), PRECISIONS)
+        self.dtype = PRECISIONS[options.get('precision', 'float32')]
+        self.memory_format = torch.channels_last if options.get('channels_last') else torch.contiguous_format
+        self.networks = {key.removeprefix('network_'): self._build_network(key) for key in opt if
+                         key.startswith('network_')}
+        if 'g' not in self.networks:
+            raise InputError('option file: no network_g block; it names the network that is trained and tested')
+        self.connect_networks()
+        broadcast_from_first(self.networks.values())
+        if self.is_train:
+            self._init_training_state(options)
+            self.init_training(options)
+
+    # ---- what a method fills in ----
+
+    def connect_networks(self) -> None:
+        """Tie networks together after loading, before optimizers are built."""
+
+    def init_training(self, options: dict) -> None:
+        """Build losses, optimizers (``add_optimizer``) and schedulers (``setup_schedulers``) from ``train:``."""
+        raise NotImplementedError
+
+    def feed_data(self, data: dict) -> None:
+        """Take a batch from the loader to the device."""
+        raise NotImplementedError
+
+    def test(self) -> None:
+        """Run the tested network on the fed batch."""
+        raise NotImplementedError
+
+    def current_images(self) -> dict[str, np.ndarray]:
+        """Title -> uint8 RGB image of the tested sample, in the order of the picture's columns; ``restored`` is saved."""
+        raise NotImplementedError
+
+    def metric_inputs(self) -> dict:
+        """The arguments of BasicSR's metric functions for the tested sample."""
+        raise NotImplementedError
+
+    # ---- networks ----
+
+    def _build_network(self, key: str) -> nn.Module:
+        try:
+            network = build_network(self.opt[key])
+        except (TypeError, KeyError) as error:
+            raise InputError(f'{key}: {str(error).strip(chr(34))}; see the options of this network') from error
+        network = network.to(self.device, memory_format=self.memory_format)
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        get_root_logger().info(f'{key}: {type(network).__name__}, {parameters:,d} parameters')
+        paths, name = self.opt['path'], key.removeprefix('network_')
+        path = paths.get(f'pretrain_{key}')
+        if path is None and self.is_train:
+            _initialize(network, self.opt['train'].get('init', 'default'))
+        if path is not None:
+            load_weights(network, path, key, paths.get(f'param_key_{name}', 'params'),
+                         paths.get(f'strict_load_{name}', True))
+            get_root_logger().info(f'{key}: weights of {path}')
+        return network.train(self.is_train)
+
+    def set_trainable(self, names, trainable: bool) -> None:
+        """Switch gradients of the named networks' parameters: none are computed for a network that is only judged by."""
+        for name in names:
+            self.networks[name].requires_grad_(trainable)
+
+    # ---- training ----
+
+    def _init_training_state(self, options: dict) -> None:
+        self.accumulate = options.get('accumulate', 1)
+        if not isinstance(self.accumulate, int) or self.accumulate < 1:
+            raise InputError(f'train: accumulate: {self.accumulate!r} is not a whole number from 1')
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+        self.named_optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.losses: dict[str, torch.Tensor] = {}
+        self.first_bad: dict[str, torch.Tensor] = {}
+        self.ema_decay = options.get('ema_decay', 0)
+        self.net_g_ema = self._build_average() if self.ema_decay > 0 else None
+
+    def _build_average(self) -> nn.Module:
+        average = deepcopy(self.networks['g']).requires_grad_(False).eval()
+        path = self.opt['path'].get('pretrain_network_g')
+        if path is not None and 'params_ema' in read_checkpoint(path):
+            load_weights(average, path, 'network_g', 'params_ema', self.opt['path'].get('strict_load_g', True))
+        return average
+
+    def build_loss(self, name: str) -> nn.Module | None:
+        """The loss of ``train: <name>``, or None where the block is absent."""
+        options = self.opt['train'].get(name)
+        if options is None:
+            return None
+        if options.get('type') not in LOSS_REGISTRY:
+            raise InputError(f'train: {name}: unknown loss {options.get("type")!r}')
+        try:
+            return build_loss(options).to(self.device)
+        except (TypeError, NotImplementedError) as error:
+            raise InputError(f'train: {name}: {error}') from error
+        except ValueError as error:
+            raise InputError(f'train: {name}: {error}') from error
+
+    def add_optimizer(self, name: str, parameters, options: dict) -> None:
+        """Build an optimizer called ``name`` from an ``optim_*`` block, ``{type, lr, ...}``."""
+        options = dict(options)
+        kind = options.pop('type')
+        check_choice('train: optim type', kind, OPTIMIZERS)
+        optimizer = OPTIMIZERS[kind](parameters, **options)
+        self.named_optimizers[name] = optimizer
+        self.optimizers.append(optimizer)
+
+    def setup_schedulers(self) -> None:
+        """BasicSR's schedulers, and OscillatingCosineLR."""
+        options = dict(self.opt['train']['scheduler'])
+        if options['type'] != 'OscillatingCosineLR':
+            return super().setup_schedulers()
+        del options['type']
+        self.schedulers.extend(OscillatingCosineLR(optimizer, **options) for optimizer in self.optimizers)
+
+    def autocast(self):
+        """The context of a forward pass in the precision of the option file."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
+
+    def step(self, names) -> None:
+        """Average the gradients of these optimizers' parameters over the processes and take their steps."""
+        optimizers = [self.named_optimizers[name] for name in names]
+        average_gradients(p for optimizer in optimizers for group in optimizer.param_groups for p in group['params'])
+        for optimizer in optimizers:
+            self.scaler.step(optimizer)
+
+    def finish_step(self, losses: dict[str, torch.Tensor], current_iter: int) -> None:
+        """After an iteration's last optimizer step: loss scale, statistics, moving average, and the losses noted."""
+        self.scaler.update()
+        average_buffers(self.networks.values())
+        if self.net_g_ema is not None:
+            self.model_ema(self.ema_decay)
+        self.losses = {name: loss.detach().float() for name, loss in losses.items()}
+        for name, loss in self.losses.items():  # stays on the device: asking for the value would wait for it
+            first = self.first_bad.get(name, torch.tensor(torch.inf, device=self.device))
+            self.first_bad[name] = torch.where(loss.isfinite(), first, first.clamp_max(current_iter))
+
+    @torch.no_grad()
+    def model_ema(self, decay: float = 0.999) -> None:
+        """Move the average towards network_g: parameters and running statistics; counters are copied."""
+        current = self.networks['g'].state_dict()
+        for name, average in self.net_g_ema.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(current[name], 1 - decay)
+            else:
+                average.copy_(current[name])
+
+    def _stop_if_not_finite(self) -> None:
+        """Raise InputError naming the loss that was first NaN or infinite."""
+        first = {name: value.item() for name, value in self.first_bad.items()}
+        if first and min(first.values()) < torch.inf:
+            name = min(first, key=first.get)
+            raise InputError(
+                f'iteration {first[name]:.0f}: loss {name} is not finite, training stops; the checkpoints in '
+                f'{self.opt["path"].get("models")} are from before. Continue from one with a lower learning rate, or '
+                'precision float32')
+
+    def get_current_log(self) -> OrderedDict:
+        """Losses of the last iteration, averaged over the processes, and the learning rate of each optimizer.
+
+        Raises InputError where a loss was not finite since the last look.
+        """
+        self._stop_if_not_finite()
+        values = torch.stack(list(self.losses.values()))
+        if is_parallel():
+            torch.distributed.all_reduce(values)
+            values /= self.opt['world_size']
+        return OrderedDict(zip(self.losses, values.tolist()))
+
+    def get_current_learning_rate(self) -> list[float]:
+        """The learning rate of each optimizer that differs, first the generator's."""
+        rates = [group['lr'] for optimizer in self.optimizers for group in optimizer.param_groups]
+        return list(dict.fromkeys(rates))
+
+    # ---- saving and resuming ----
+
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Write every network and, but for the last call (-1), all that is needed to continue bit for bit.
+
+        The state comes last: a run that is killed between the files continues from the state before.
+        """
+        self._stop_if_not_finite()
+        rng_states = gather_objects(_rng_state())
+        if self.opt['rank'] != 0:
+            return
+        for name, network in self.networks.items():
+            content = {'params': _on_cpu(network)}
+            if name == 'g' and self.net_g_ema is not None:
+                content['params_ema'] = _on_cpu(self.net_g_ema)
+            label = 'latest' if current_iter == -1 else current_iter
+            save_atomically(content, Path(self.opt['path']['models']) / f'net_{name}_{label}.pth')
+        if current_iter != -1:
+            save_atomically({
+                'epoch': epoch, 'iter': current_iter, 'rng': rng_states, 'scaler': self.scaler.state_dict(),
+                'optimizers': {name: optimizer.state_dict() for name, optimizer in self.named_optimizers.items()},
+                'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
+                'best_metric_results': getattr(self, 'best_metric_results', {}),
+            }, Path(self.opt['path']['training_states']) / f'{current_iter}.state')
+
+    def resume_training(self, resume_state: dict) -> None:
+        """Continue from a training state; BasicSR has loaded the networks (the average among them) before."""
+        saved, own = list(resume_state['optimizers']), list(self.named_optimizers)
+        if saved != own:
+            raise InputError(f'training state: has optimizers {saved}, the option file needs {own}; resume with the '
+                             'option file that the run began with')
+        for name, optimizer in self.named_optimizers.items():
+            optimizer.load_state_dict(resume_state['optimizers'][name])
+        for scheduler, state in zip(self.schedulers, resume_state['schedulers']):
+            scheduler.load_state_dict(state)
+        self.scaler.load_state_dict(resume_state['scaler'])
+        self.best_metric_results = resume_state['best_metric_results']
+        if self.opt['rank'] < len(resume_state['rng']):
+            _set_rng_state(resume_state['rng'][self.opt['rank']])
+
+    # ---- validation ----
+
+    def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
+        """Test every sample on the first process: metrics, images, and a picture of the first samples."""
+        if self.opt['rank'] != 0:
+            return
+        name = dataloader.dataset.opt['name']
+        values: dict[str, list[float]] = {}
+        rows = []
+        for data in tqdm(dataloader, desc=f'validating {name}', disable=not self.opt['val'].get('pbar', True),
+                         leave=False):
+            self.feed_data(data)
+            self.test()
+            images = self.current_images()
+            for metric, value in self._measure().items():
+                values.setdefault(metric, []).append(value)
+            if len(rows) < PICTURE_ROWS:
+                rows.append(images)
+            if save_img:
+                write_image(self._image_path(name, data['lq_path'][0], current_iter), images['restored'])
+        picture = comparison(rows)
+        write_image(Path(self.opt['path']['visualization']) / f'{name}_{current_iter}.png', picture)
+        self._report({metric: float(np.mean(each)) for metric, each in values.items()}, name, current_iter, tb_logger)
+        if tb_logger:
+            tb_logger.add_image(f'validation/{name}', picture, current_iter, dataformats='HWC')
+
+    def _measure(self) -> dict[str, float]:
+        """The option file's metrics for the tested sample; those that need a ground truth only where there is one."""
+        inputs = self.metric_inputs()
+        measured = {}
+        for name, options in (self.opt['val'].get('metrics') or {}).items():
+            if options['type'] not in METRIC_REGISTRY:
+                raise InputError(f'val: metrics: {name}: unknown metric {options["type"]!r}')
+            parameters = inspect.signature(METRIC_REGISTRY.get(options['type'])).parameters.values()
+            needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
+            if needed <= inputs.keys() | options.keys():
+                measured[name] = calculate_metric(inputs, options)
+        return measured
+
+    def _image_path(self, dataset: str, key: str, current_iter) -> Path:
+        """BasicSR's places: a folder for each image in training, for each dataset in testing."""
+        stem = str(Path(key).with_suffix('')).strip('/').replace('/', '_')
+        folder = Path(self.opt['path']['visualization'])
+        if self.is_train:
+            return folder / stem / f'{stem}_{current_iter}.png'
+        return folder / dataset / f'{stem}_{self.opt["val"].get("suffix") or self.opt["name"]}.png'
+
+    def _report(self, results: dict[str, float], dataset: str, current_iter, tb_logger) -> None:
+        lines = [f'Validation {dataset}']
+        if results:
+            self._initialize_best_metric_results(dataset)
+        for metric, value in results.items():
+            self._update_best_metric_result(dataset, metric, value, current_iter)
+            best = self.best_metric_results[dataset][metric]
+            lines.append(f'\t # {metric}: {value:.4f}\tBest: {best["val"]:.4f} @ {best["iter"]} iter')
+            if tb_logger:
+                tb_logger.add_scalar(f'metrics/{dataset}/{metric}', value, current_iter)
+        get_root_logger().info('\n'.join(lines))
+
+
+def _device(opt: dict) -> torch.device:
+    """The GPU of this process where there is one and ``num_gpu`` is not 0, else the CPU."""
+    if opt['num_gpu'] == 0 or not torch.cuda.is_available():
+        return torch.device('cpu')
+    if opt['num_gpu'] > 1 and not opt['dist']:
+        raise InputError(f'num_gpu: {opt["num_gpu"]} in one process; start one process for each with torchrun '
+                         f'--nproc_per_node={opt["num_gpu"]} and --launcher pytorch, or set num_gpu: 1')
+    return torch.device('cuda', torch.cuda.current_device())
+
+
+def _initialize(network: nn.Module, how: str) -> None:
+    """``default`` leaves the framework's values; ``kaiming`` draws weights by He et al. 2015 (papers.md section 2.7)."""
+    check_choice('train: init', how, ('default', 'kaiming'))
+    if how == 'kaiming':
+        for parameter in network.parameters():
+            if parameter.dim() > 1:
+                nn.init.kaiming_normal_(parameter)
+
+
+def _on_cpu(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+
+
+def _rng_state() -> dict:
+    """The global generators' states, as tensors and plain data that load without running code."""
+    version, keys, position = random.getstate()[0], random.getstate()[1], random.getstate()[2]
+    algorithm, state, *rest = np.random.get_state()
+    return {
+        'python': (version, keys, position),
+        'numpy': (algorithm, torch.from_numpy(state.astype(np.int64)), *rest),
+        'torch': torch.get_rng_state(),
+        'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _set_rng_state(state: dict) -> None:
+    random.setstate(state['python'])
+    algorithm, keys, *rest = state['numpy']
+    np.random.set_state((algorithm, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(state['torch'])
+    if len(state['cuda']) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state['cuda'])

@@ -1,0 +1,71 @@
+"""Training a face alignment network from landmarks."""
+import cv2
+import numpy as np
+import torch
+from basicsr.utils.registry import MODEL_REGISTRY
+
+from scgan_fan.faces.landmarks import decode_heatmaps, draw_heatmaps
+from scgan_fan.images import to_image
+from scgan_fan.models.face_model import FaceModel
+
+
+@MODEL_REGISTRY.register()
+class FANModel(FaceModel):
+    """Regress heatmaps of landmarks (papers.md section 5.1): the loss is summed over the stacks, the last one is used.
+
+    Options in ``train``: ``optim_g``, ``scheduler``, ``heatmap_opt`` (a loss between maps), ``sigma`` (of the target
+    Gaussians, in heatmap pixels). Metrics get ``landmarks`` (found) and ``landmarks2`` (true), in pixels.
+    """
+
+    def init_training(self, options: dict) -> None:
+        """Loss, optimizer and schedule from ``train:``."""
+        self.sigma = options['sigma']
+        self.cri_heatmap = self.build_loss('heatmap_opt')
+        self.add_optimizer('g', self.networks['g'].parameters(), options['optim_g'])
+        self.setup_schedulers()
+
+    def feed_data(self, data: dict) -> None:
+        """Images in [-1, 1] -> [0, 1], FAN's range, and landmarks."""
+        self.images = data['lq'].to(self.device, memory_format=self.memory_format).add(1).div(2)
+        self.landmarks = data['landmarks'].to(self.device)
+
+    def optimize_parameters(self, current_iter: int) -> None:
+        """One step on the fed batch."""
+        network = self.networks['g']
+        self.named_optimizers['g'].zero_grad()
+        losses = []
+        for images, landmarks in zip(self.images.chunk(self.accumulate), self.landmarks.chunk(self.accumulate)):
+            with self.autocast():
+                predicted = network(images)
+            target = draw_heatmaps(landmarks, predicted[0].shape[-1], network.stem_stride, self.sigma)
+            loss = sum(self.cri_heatmap(maps.float(), target) for maps in predicted) * len(images) / len(self.images)
+            self.scaler.scale(loss).backward()
+            losses.append(loss.detach())
+        self.step(['g'])
+        self.finish_step({'heatmap': sum(losses)}, current_iter)
+
+    @torch.no_grad()
+    def test(self) -> None:
+        """Find the landmarks of the fed image."""
+        network = self.net_g_ema if self.is_train and self.net_g_ema is not None else self.networks['g']
+        network.eval()
+        with self.autocast():
+            heatmaps = network(self.images)[-1]
+        network.train(self.is_train and network is self.networks['g'])
+        self.found = decode_heatmaps(heatmaps, network.stem_stride)[0]
+
+    def metric_inputs(self) -> dict:
+        """Found and true landmarks of the first image."""
+        return {'landmarks': self.found[0].cpu(), 'landmarks2': self.landmarks[0].cpu()}
+
+    def current_images(self) -> dict[str, np.ndarray]:
+        """The image, found and true landmarks."""
+        image = to_image(self.images[0] * 2 - 1)
+        return {'image': image, 'restored': _with_dots(image, self.found[0]), 'truth': _with_dots(image, self.landmarks[0])}
+
+
+def _with_dots(image: np.ndarray, landmarks: torch.Tensor, enlarge: int = 4) -> np.ndarray:
+    picture = np.repeat(np.repeat(image, enlarge, axis=0), enlarge, axis=1)
+    for x, y in landmarks.cpu().numpy() * enlarge:
+        cv2.circle(picture, (round(float(x)), round(float(y))), 2, (0, 255, 0), -1, cv2.LINE_AA)
+    return picture

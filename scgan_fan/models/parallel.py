@@ -1,0 +1,59 @@
+"""Several processes as one: the few collective operations that the training needs.
+
+Gradients are averaged once, after the last backward of a step, instead of wrapping networks in
+DistributedDataParallel: that cannot run one network twice before a backward when it has batch norm, and every network
+of a semi-cycle runs twice. Without a process group every function does nothing.
+"""
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+def is_parallel() -> bool:
+    """True under torchrun or SLURM."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+def _average(tensors: list[torch.Tensor]) -> None:
+    """Replace each tensor by its mean over the processes: one transfer, bit for bit the same result everywhere."""
+    flat = torch.cat([tensor.flatten().float() for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors])):
+        tensor.copy_(mean.view_as(tensor))
+
+
+@torch.no_grad()
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Average the gradients that are there over the processes."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if is_parallel() and gradients:
+        _average(gradients)
+
+
+@torch.no_grad()
+def average_buffers(networks: Iterable[nn.Module]) -> None:
+    """Average running statistics over the processes, so that every rank holds the same network."""
+    buffers = [buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()]
+    if is_parallel() and buffers:
+        _average(buffers)
+
+
+@torch.no_grad()
+def broadcast_from_first(networks: Iterable[nn.Module]) -> None:
+    """Give every process the first one's parameters and buffers."""
+    if is_parallel():
+        for network in networks:
+            for tensor in network.state_dict().values():
+                dist.broadcast(tensor, src=0)
+
+
+def gather_objects(value) -> list:
+    """The value of each process, in rank order, on every process."""
+    if not is_parallel():
+        return [value]
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values

@@ -1,0 +1,31 @@
+"""Pictures for people to look at."""
+import cv2
+import numpy as np
+
+CELL = 128  # pixels: small faces are shown enlarged, each pixel a square
+TITLE_HEIGHT = 22
+GAP = 4
+
+
+def comparison(rows: list[dict[str, np.ndarray]]) -> np.ndarray:
+    """A table of faces: one row for each sample, one titled column for each title of the first row.
+
+    Args:
+        rows: title -> uint8 RGB image (height, width, 3), of any square size.
+
+    Returns:
+        uint8 RGB image.
+    """
+    titles = list(rows[0])
+    lines = [np.hstack([_cell(row[title]) for title in titles]) for row in rows]
+    return np.vstack([np.hstack([_title(title) for title in titles]), *lines])
+
+
+def _cell(image: np.ndarray) -> np.ndarray:
+    enlarged = cv2.resize(image, (CELL, CELL), interpolation=cv2.INTER_NEAREST)
+    return np.pad(enlarged, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
+
+
+def _title(text: str) -> np.ndarray:
+    strip = np.full((TITLE_HEIGHT, CELL + GAP, 3), 255, np.uint8)
+    return cv2.putText(strip, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)

@@ -1,0 +1,18 @@
+"""``python -m scgan_fan.train -opt FILE``: BasicSR's own training, from any folder, with the flags of its train.py.
+
+Experiments and logs land in the working directory, not beside the installed BasicSR.
+"""
+import os
+
+from scgan_fan import compat
+
+
+def main() -> None:
+    """Run BasicSR's training pipeline in the working directory."""
+    import basicsr.train
+    compat.mend_train_script(basicsr.train)
+    basicsr.train.train_pipeline(os.getcwd())
+
+
+if __name__ == '__main__':
+    main()
