@@ -1,4 +1,4 @@
-"""Store folders of images as one LMDB, from which training reads much faster than from many small files.
+"""Store folders of images as one LMDB, which training reads and disks copy faster than many small files.
 
     python scripts/create_lmdb.py datasets/ffhq -o datasets/hr.lmdb --size 64
     python scripts/create_lmdb.py faces_a faces_b more.txt -o datasets/lr.lmdb --size 16

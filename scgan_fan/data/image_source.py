@@ -104,7 +104,7 @@ class _FolderSource:
     def __init__(self, folder: Path):
         self.path = str(folder)
         self._names = list_images(folder)
-        self.keys = make_unique([make_key(name) for name in self._names], [folder.name] * len(self._names))
+        self.keys = make_unique([make_key(name) for name in self._names], [folder.resolve().name] * len(self._names))
 
     def __len__(self) -> int:
         return len(self.keys)

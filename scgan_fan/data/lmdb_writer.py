@@ -68,7 +68,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
 
     Images that are not RGB are converted; unreadable ones, those smaller than ``size`` and those whose stored pixels
     would equal an earlier image's are skipped. Called again after an interruption it continues and gives the same
-    result.
+    entries and text files (``data.mdb`` may arrange its pages otherwise).
 
     Args:
         inputs: folders, and ``.txt`` files with an image path in each line (relative to the file's folder).
@@ -88,7 +88,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     if folder.suffix != '.lmdb':
         raise InputError(f'{output}: the output must end with .lmdb; BasicSR tells LMDBs from folders by that')
     jobs = list_jobs(inputs, size)
-    close_environments()  # this process may have read what is written now
+    close_environments()  # this process may have read what is replaced now
     fingerprint = _fingerprint(jobs)
     if overwrite and _begun_by(folder) != fingerprint:
         _remove(folder)

@@ -34,9 +34,9 @@ _MOUTH_LOWER = [(0, 80.5, 5), (-8, 79.5, 4), (-18.5, 75, -0.5)]
 _MOUTH_INNER = [(-25.5, 66, -6), (-9, 66, 5), (0, 66.8, 6.5)]
 _MOUTH_INNER_LOWER = [(0, 71, 5), (-9, 70.2, 3.5)]
 
-# Points that are no landmarks but shape the surface: in the middle of the face, and on its left (mirrored to the right).
-_MIDDLE = [(0, -32, 8), (0, -50, 6), (0, -70, -4), (0, -88, -20), (0, -104, -55), (0, 43, 17.5), (0, 53, 8), (0, 88, -1),
-           (0, 99, 0), (0, 107, -5)]
+# Points that are no landmarks but shape the surface: in the middle of the face, and on its left (and mirrored).
+_MIDDLE = [(0, -32, 8), (0, -50, 6), (0, -70, -4), (0, -88, -20), (0, -104, -55), (0, 43, 17.5), (0, 53, 8),
+           (0, 88, -1), (0, 99, 0), (0, 107, -5)]
 _SIDE = [(-28, -40, 4), (-28, -65, -5), (-50, -38, -14), (-48, -65, -20), (-64, -28, -44), (-62, -60, -52),
          (-72, -30, -92), (-70, -62, -95), (-40, -92, -48), (-60, -95, -95),  # forehead and temple
          (-36, -13, -4), (-51, -8, -22), (-18, -9, -5), (-32, 0, -10.5), (-34, 11, -11), (-18, 10, -9),  # eye socket
@@ -293,9 +293,10 @@ class _Face:
 
 _SKIN = np.array([(72, 45, 34), (104, 68, 50), (141, 96, 70), (183, 131, 100), (211, 160, 130), (233, 190, 165),
                   (246, 212, 194)], np.float32)
-_HAIR = np.array([(22, 19, 18), (36, 27, 23), (62, 43, 31), (98, 66, 42), (146, 104, 63), (196, 160, 106), (128, 58, 32),
-                  (150, 148, 146), (214, 211, 206)], np.float32)
-_IRIS = np.array([(52, 32, 20), (84, 53, 30), (118, 88, 48), (96, 112, 72), (92, 124, 150), (120, 140, 152)], np.float32)
+_HAIR = np.array([(22, 19, 18), (36, 27, 23), (62, 43, 31), (98, 66, 42), (146, 104, 63), (196, 160, 106),
+                  (128, 58, 32), (150, 148, 146), (214, 211, 206)], np.float32)
+_IRIS = np.array([(52, 32, 20), (84, 53, 30), (118, 88, 48), (96, 112, 72), (92, 124, 150), (120, 140, 152)],
+                 np.float32)
 _WHITE = np.float32(255)  # of display values
 
 
@@ -547,12 +548,13 @@ def _splat(face: _Face, positions: np.ndarray, rgba: np.ndarray, keep: np.ndarra
     size = (keep.shape[1] * fine, keep.shape[0] * fine)
     # Later vertices cover earlier ones, so the far side comes first.
     order = slice(None, None, 1 if face.yaw < 0 else -1), slice(None, None, 1 if face.pitch < 0 else -1)
-    column, row = (cv2.resize(plane, size)[order] for plane in cv2.split(face.to_canvas(positions) / 2))
-    chosen = (cv2.resize(keep, size)[order] > 0.5) & (column >= 0) & (row >= 0) & (column < side) & (row < side)
+    column, row, keep, values = (
+        cv2.resize(np.ascontiguousarray(plane[order]), size)
+        for plane in (*cv2.split(face.to_canvas(positions) / 2), keep, np.clip(rgba, 0, 255).astype(np.uint8)))
+    chosen = (keep > 0.5) & (column >= 0) & (row >= 0) & (column < side) & (row < side)
     place = row[chosen].astype(np.int32) * side + column[chosen].astype(np.int32)
-    values = cv2.resize(np.clip(rgba, 0, 255).astype(np.uint8), size).view(np.uint32)[..., 0][order][chosen]
     pixels = np.zeros(side * side, np.uint32)
-    pixels[place] = values
+    pixels[place] = values.view(np.uint32)[..., 0][chosen]
     return pixels.view(np.uint8).reshape(side, side, 4)
 
 

@@ -75,7 +75,7 @@ class FaceModel(BaseModel):
         raise NotImplementedError
 
     def current_images(self) -> dict[str, np.ndarray]:
-        """Title -> uint8 RGB image of the tested sample, in the order of the picture's columns; ``restored`` is saved."""
+        """Title -> uint8 RGB image of the tested sample, in the order of the picture's columns; ``ours`` is saved."""
         raise NotImplementedError
 
     def metric_inputs(self) -> dict:
@@ -276,7 +276,7 @@ class FaceModel(BaseModel):
             if len(rows) < PICTURE_ROWS:
                 rows.append(images)
             if save_img:
-                write_image(self._image_path(name, data['lq_path'][0], current_iter), images['restored'])
+                write_image(self._image_path(name, data['lq_path'][0], current_iter), images['ours'])
         picture = comparison(rows)
         write_image(Path(self.opt['path']['visualization']) / f'{name}_{current_iter}.png', picture)
         self._report({metric: float(np.mean(each)) for metric, each in values.items()}, name, current_iter, tb_logger)

@@ -61,7 +61,7 @@ class FANModel(FaceModel):
     def current_images(self) -> dict[str, np.ndarray]:
         """The image, found and true landmarks."""
         image = to_image(self.images[0] * 2 - 1)
-        return {'image': image, 'restored': _with_dots(image, self.found[0]), 'truth': _with_dots(image, self.landmarks[0])}
+        return {'image': image, 'ours': _with_dots(image, self.found[0]), 'truth': _with_dots(image, self.landmarks[0])}
 
 
 def _with_dots(image: np.ndarray, landmarks: torch.Tensor, enlarge: int = 4) -> np.ndarray:

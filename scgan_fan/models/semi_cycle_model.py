@@ -240,7 +240,7 @@ class SemiCycleModel(FaceModel):
     def current_images(self) -> dict[str, np.ndarray]:
         """Low-resolution face, bicubic enlargement, restored face and, where known, the true one."""
         bicubic = F.interpolate(self.lq, scale_factor=self.opt['scale'], mode='bicubic', align_corners=False)
-        images = {'LR': self.lq, 'bicubic': bicubic, 'restored': self.restored}
+        images = {'LR': self.lq, 'bicubic': bicubic, 'ours': self.restored}
         if self.gt is not None:
             images['HR'] = self.gt
         return {title: to_image(image[0]) for title, image in images.items()}
@@ -248,7 +248,7 @@ class SemiCycleModel(FaceModel):
     def metric_inputs(self) -> dict:
         """``img`` (restored) and ``img2`` (truth), uint8 BGR as BasicSR's metrics expect."""
         images = self.current_images()
-        inputs = {'img': images['restored'][..., ::-1]}
+        inputs = {'img': images['ours'][..., ::-1]}
         if 'HR' in images:
             inputs['img2'] = images['HR'][..., ::-1]
         return inputs

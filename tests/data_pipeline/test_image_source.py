@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from scgan_fan.data import image_source
 from scgan_fan.data.image_source import (close_environments, list_images, make_key, make_unique, open_source,
                                          read_entry)
 from scgan_fan.data.lmdb_writer import write_lmdb
@@ -131,6 +132,33 @@ def test_two_spellings_of_one_path_can_be_read_together(database):
     assert_same_images(read_all(open_source(database)), read_all(open_source(database.parent / 'link.lmdb')))
 
 
+def test_no_open_lmdb_crosses_a_fork(database):
+    open_source(database).read(0)
+    assert image_source._environments
+    child = os.fork()
+    if child == 0:
+        os._exit(len(image_source._environments))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert open_source(database).read(0).shape == (8, 8, 3)
+
+
+def test_fork_waits_for_a_read_to_end(database):
+    def fork():
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+
+    open_source(database).read(0)
+    thread = threading.Thread(target=fork)
+    with image_source._lock:  # as during a read
+        thread.start()
+        thread.join(0.1)
+        assert thread.is_alive() and image_source._environments
+    thread.join()
+    assert not image_source._environments
+
+
 def test_fork_while_another_thread_reads(database):
     key = open_source(database).keys[0]
     expected = read_entry(str(database), key)
@@ -147,7 +175,7 @@ def test_fork_while_another_thread_reads(database):
     thread = threading.Thread(target=read_on)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(10):
             child = os.fork()
             if child == 0:
                 os._exit(0 if _reads(str(database), key, expected) else 1)

@@ -1,7 +1,6 @@
 import io
 import multiprocessing
 import os
-import re
 import runpy
 import signal
 import sys
@@ -32,8 +31,7 @@ def content(path):
 
 
 def pixels(path):
-    return {unquote(key): np.asarray(Image.open(io.BytesIO(png))) for key, png in
-            ((key.decode(), png) for key, png in content(path)[0].items())}
+    return {unquote(key.decode()): np.asarray(Image.open(io.BytesIO(png))) for key, png in content(path)[0].items()}
 
 
 def skipped_lines(path):
@@ -100,7 +98,7 @@ def test_other_kinds_of_image_become_rgb_and_are_counted(tmp_path):
     colour.convert('L').save(tmp_path / 'in/grey.png')
     colour.transpose(Image.Transpose.ROTATE_90).convert('RGBA').save(tmp_path / 'in/rgba.png')
     colour.quantize(8).save(tmp_path / 'in/palette.png')
-    colour.convert('CMYK').save(tmp_path / 'in/cmyk.tif')
+    colour.transpose(Image.Transpose.ROTATE_180).convert('CMYK').save(tmp_path / 'in/cmyk.tif')
     Image.fromarray(rgb[:, :, 0].astype(np.uint16) * 256).save(tmp_path / 'in/deep.png')
     summary = write_lmdb([tmp_path / 'in'], tmp_path / 'out.lmdb')
     assert summary.converted == 5
@@ -169,23 +167,18 @@ def test_result_does_not_depend_on_workers_and_batches(tmp_path, write_faces):
 
 # ---------------------------------------------------------------- stopping and going on
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def write_until(moment, folder, output):
-    """Runs in a child that is killed at ``moment``, a function's name and how many of its calls are done whole."""
+def write_and_die(moment, folder, output):
     name, whole, then_some = moment
     function, calls = getattr(lmdb_writer, name), Counter()
 
     def killed(*arguments):
         if calls[name] == whole:
-            if then_some == 'half a line':
+            if then_some:
+                function(*arguments)
+            if then_some == 'after it and half a line':
                 with (output / 'journal.jsonl').open('a') as journal:
                     journal.write('{"skipped": "", "hei')
-            elif then_some == 'after it':
-                function(*arguments)
-            die()
+            os.kill(os.getpid(), signal.SIGKILL)
         calls[name] += 1
         return function(*arguments)
 
@@ -193,9 +186,18 @@ def write_until(moment, folder, output):
     write_lmdb([folder], output, size=6, batch=4)
 
 
+def kill_at(moment, folder, output):
+    """Write in a process that is killed at ``moment``: a function's name, how many of its calls are done before, and
+    what else."""
+    child = multiprocessing.get_context('fork').Process(target=write_and_die, args=(moment, folder, output))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+
+
 @pytest.fixture(scope='module')
 def undisturbed(tmp_path_factory, write_faces):
-    """A folder of 19 images, some of which are skipped, and the content of its LMDB."""
+    """A folder of 18 images, three of which are skipped, and the content of its LMDB."""
     root = tmp_path_factory.mktemp('resume')
     folder = write_faces(root / 'in', 18, 8)
     Image.open(folder / '003.png').save(folder / '014.png')
@@ -205,64 +207,66 @@ def undisturbed(tmp_path_factory, write_faces):
     return folder, content(root / 'whole.lmdb')
 
 
-@pytest.mark.parametrize('moment, stored', [
+def count_resumed(monkeypatch):
+    """A list that gets, for each call of ``write_lmdb``, the number of images that are done already."""
+    counts, resume = [], lmdb_writer._resume
+
+    def counted(*arguments):
+        outcomes = resume(*arguments)
+        counts.append(len(outcomes))
+        return outcomes
+
+    monkeypatch.setattr(lmdb_writer, '_resume', counted)
+    return counts
+
+
+@pytest.mark.parametrize('moment, done', [
     (('_open', 0, ''), 0),
     (('_commit', 0, ''), 0),
     (('_commit', 2, ''), 8),  # two batches committed, the third noted in the journal only
     (('_commit', 2, 'after it'), 12),
-    (('_commit', 3, 'half a line'), 12),
+    (('_commit', 2, 'after it and half a line'), 12),
     (('_finish', 0, ''), 18),
     (('_write_whole', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: meta_info.txt
     (('_write_whole', 3, ''), 18),
 ])
-def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypatch, moment, stored):
+def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypatch, moment, done):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    child = multiprocessing.get_context('fork').Process(target=write_until, args=(moment, folder, output))
-    child.start()
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+    kill_at(moment, folder, output)
     if (output / 'data.mdb').exists():
         with pytest.raises(InputError, match='not finished; give the same'):
             open_source(output)
 
-    resumed, resume = [], lmdb_writer._resume
-    monkeypatch.setattr(lmdb_writer, '_resume', lambda *args: resumed.append(resume(*args)) or list(resumed[0]))
+    resumed = count_resumed(monkeypatch)
     write_lmdb([folder], output, size=6, batch=4)
-    assert len(resumed[0]) >= stored  # nothing that was committed is encoded again
+    assert resumed == [done]  # what was committed is not encoded again
     assert content(output) == expected
 
 
 def test_kill_after_the_last_file_is_written(tmp_path, undisturbed):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    child = multiprocessing.get_context('fork').Process(target=write_until,
-                                                        args=(('_write_whole', 3, 'after it'), folder, output))
-    child.start()
-    child.join()
+    kill_at(('_write_whole', 3, 'after it'), folder, output)
     assert (output / 'journal.jsonl').exists() and (output / 'meta_info.txt').exists()
     assert write_lmdb([folder], output, size=6, batch=4) is None
     assert content(output) == expected
 
 
-def test_killed_overwrite_continues_too(tmp_path, undisturbed, write_faces):
+def test_killed_overwrite_continues_too(tmp_path, undisturbed, monkeypatch):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    child = multiprocessing.get_context('fork').Process(target=write_until, args=(('_commit', 2, ''), folder, output))
-    child.start()
-    child.join()
-    for image in list(folder.glob('00[02-7].png')):
-        assert image.stat().st_size  # committed already
+    kill_at(('_commit', 2, ''), folder, output)
+    resumed = count_resumed(monkeypatch)
     write_lmdb([folder], output, size=6, batch=4, overwrite=True)
+    assert resumed == [8]
     assert content(output) == expected
 
 
 def test_another_command_does_not_continue(tmp_path, undisturbed):
     folder, _ = undisturbed
     output = tmp_path / 'out.lmdb'
-    child = multiprocessing.get_context('fork').Process(target=write_until, args=(('_commit', 2, ''), folder, output))
-    child.start()
-    child.join()
+    kill_at(('_commit', 2, ''), folder, output)
     with pytest.raises(InputError, match='was begun with other images or another --size; repeat'):
         write_lmdb([folder], output, size=4)
     write_lmdb([folder], output, size=4, overwrite=True)
@@ -337,7 +341,7 @@ def test_script(tmp_path, write_faces, monkeypatch, capsys):
     shown = capsys.readouterr()
     assert shown.out == (f'{output}: 3 images, 0 of them converted to 8-bit RGB\n'
                          f'skipped, unreadable: 1 (see {output}/skipped.txt)\n')
-    assert re.search(r'4/4', shown.err)  # the progress bar
+    assert '4/4' in shown.err  # the progress bar
     assert run_script(monkeypatch, folder, '-o', output) == 0
     assert capsys.readouterr().out == f'{output} is finished already; --overwrite makes it again\n'
     assert run_script(monkeypatch, folder, '-o', output, '--overwrite') == 0
