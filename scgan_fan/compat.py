@@ -6,10 +6,11 @@ the plugin can be imported are in ``scgan_fan_startup``.
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from basicsr.data.data_sampler import EnlargedSampler
-from basicsr.utils import check_resume, dist_util
+from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError
@@ -18,6 +19,7 @@ from scgan_fan.errors import InputError
 def apply() -> None:
     """Mend everything below; called once, when the plugin is imported."""
     start_processes_without_gpu()
+    accept_lists_of_folders()
     hand_positions_to_datasets()
     for name in ('__main__', 'basicsr.train'):
         if hasattr(sys.modules.get(name), 'train_pipeline'):
@@ -36,6 +38,15 @@ def start_processes_without_gpu() -> None:
             torch.distributed.init_process_group('gloo', **options)
 
     dist_util._init_dist_pytorch = start
+
+
+def accept_lists_of_folders() -> None:
+    """``parse_options`` expands ``~`` in ``dataroot_*`` and takes nothing but a string for it."""
+
+    def expanduser(path):
+        return [os.path.expanduser(part) for part in path] if isinstance(path, list) else os.path.expanduser(path)
+
+    options.osp = SimpleNamespace(**{**vars(os.path), 'expanduser': expanduser})
 
 
 def hand_positions_to_datasets() -> None:

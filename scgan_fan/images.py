@@ -33,8 +33,10 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
         image = Image.open(io.BytesIO(data))
         image.load()
         image = ImageOps.exif_transpose(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f'{name}: not a readable image or truncated ({error}); replace or remove the file') from error
+    except UnidentifiedImageError as error:
+        raise InputError(f'{name}: not an image, or damaged from its first bytes; replace or remove it') from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f'{name}: truncated or damaged ({error}); replace or remove it') from error
     if image.mode != 'RGB':
         if not convert:
             raise InputError(f'{name}: a {image.mode} image with {len(image.getbands())} channel(s) where RGB is '

@@ -7,9 +7,14 @@
 ``sizes``            the sizes that networks need: checked when a dataset reads, made when an LMDB is written
 ``lmdb_writer``      what ``scripts/create_lmdb.py`` runs
 """
+import cv2
+
 from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
 from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
 from scgan_fan.data.paired_face_dataset import PairedFaceDataset
 from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 
 __all__ = ['LandmarkFaceDataset', 'LowResolutionFaceDataset', 'PairedFaceDataset', 'UnpairedFaceDataset']
+
+# Processes are the parallelism here, and a fork of a process in which OpenCV's threads run may hang.
+cv2.setNumThreads(0)

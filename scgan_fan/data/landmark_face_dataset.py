@@ -1,17 +1,17 @@
 """Faces with 68 landmarks, for training a face alignment network."""
-from pathlib import PurePosixPath
-
 import cv2
 import numpy as np
 import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
+from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
-from scgan_fan.data.image_source import open_source
+from scgan_fan.data.image_source import make_key, open_source
+from scgan_fan.data.sizes import read_exact
 from scgan_fan.errors import InputError
 from scgan_fan.faces.landmarks import MIRRORED
-from scgan_fan.images import SUFFIXES, to_tensor
+from scgan_fan.images import to_tensor
 
 
 @DATASET_REGISTRY.register()
@@ -33,17 +33,18 @@ class LandmarkFaceDataset(Dataset):
 
     def __init__(self, opt: dict):
         self.opt = opt
-        self.size = opt.get('size', 64)
-        self.augment = opt.get('augment')
-        self.draws = EpochDraws(opt.get('seed', 0))
-        self.source = open_source(opt['dataroot'])
-        known = _read_landmarks(opt['landmarks'])
-        stems = [_stem(key) for key in self.source.keys]
-        self.indices = [i for i, stem in enumerate(stems) if stem in known]
+        options = DatasetOptions(opt, required=('dataroot', 'landmarks'),
+                                 defaults={'size': 64, 'seed': 0, 'augment': None})
+        self.size = options.whole_number('size')
+        self.augment = options['augment']
+        self.draws = EpochDraws(options.whole_number('seed', least=0))
+        self.source = open_source(options['dataroot'])
+        known = _read_landmarks(options['landmarks'])
+        self.indices = [i for i, key in enumerate(self.source.keys) if key in known]
         if not self.indices:
-            raise InputError(f'{opt["landmarks"]}: none of its names is an image of {opt["dataroot"]}; give the '
-                             'landmarks of these images')
-        self.landmarks = np.stack([known[stems[i]] for i in self.indices])
+            raise InputError(f'{options["landmarks"]}: none of its names is an image of {options["dataroot"]}; give '
+                             'the landmarks of these images')
+        self.landmarks = np.stack([known[self.source.keys[i]] for i in self.indices])
 
     def set_epoch(self, epoch: int) -> None:
         """Change the augmentation; called by the sampler."""
@@ -54,17 +55,11 @@ class LandmarkFaceDataset(Dataset):
 
     def __getitem__(self, position: int) -> dict:
         index = position % len(self)
-        key = self.source.keys[self.indices[index]]
-        image, landmarks = self.source.read(self.indices[index]), self.landmarks[index]
-        if image.shape[:2] != (self.size, self.size):
-            raise InputError(f'{key}: {image.shape[1]}x{image.shape[0]} pixels, {self.size}x{self.size} needed')
+        image, landmarks = read_exact(self.source, self.indices[index], self.size), self.landmarks[index]
         if self.augment:
             image, landmarks = _move(image, landmarks, self.augment, self.draws.generator(position))
-        return {'lq': to_tensor(image), 'landmarks': torch.from_numpy(landmarks.astype(np.float32)), 'lq_path': key}
-
-
-def _stem(key: str) -> str:
-    return str(PurePosixPath(key).with_suffix('')) if key.lower().endswith(SUFFIXES) else key
+        return {'lq': to_tensor(image), 'landmarks': torch.from_numpy(landmarks.astype(np.float32)),
+                'lq_path': self.source.keys[self.indices[index]]}
 
 
 def _read_landmarks(paths: str | list[str]) -> dict[str, np.ndarray]:
@@ -72,7 +67,7 @@ def _read_landmarks(paths: str | list[str]) -> dict[str, np.ndarray]:
     for path in [paths] if isinstance(paths, str) else paths:
         try:
             with np.load(path) as content:
-                landmarks.update(zip((_stem(str(name)) for name in content['name']), content['landmarks']))
+                landmarks.update(zip((make_key(str(name)) for name in content['name']), content['landmarks']))
         except (OSError, KeyError, ValueError) as error:
             raise InputError(f'{path}: not a landmark file ({error}); an .npz with name and landmarks is needed'
                              ) from error

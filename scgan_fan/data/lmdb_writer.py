@@ -20,7 +20,6 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import lmdb
 import numpy as np
 from PIL import Image
@@ -251,7 +250,6 @@ def _finish(folder: Path, jobs: list[Job], outcomes: list[Outcome]) -> Summary:
 
 def _quiet_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
-    cv2.setNumThreads(1)  # the processes are the parallelism
 
 
 def _encode(job: Job) -> tuple[Outcome, bytes]:

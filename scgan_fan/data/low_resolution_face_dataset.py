@@ -4,7 +4,7 @@ from torch.utils.data import Dataset
 
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_lr
+from scgan_fan.data.sizes import read_exact
 from scgan_fan.images import to_tensor
 
 
@@ -33,4 +33,4 @@ class LowResolutionFaceDataset(Dataset):
         return len(self.keys)
 
     def __getitem__(self, index: int) -> dict:
-        return {'lq': to_tensor(read_lr(self.lq, index, self.size)), 'lq_path': self.keys[index]}
+        return {'lq': to_tensor(read_exact(self.lq, index, self.size)), 'lq_path': self.keys[index]}

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_hr, read_lr
+from scgan_fan.data.sizes import read_exact, read_hr
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -56,7 +56,7 @@ class PairedFaceDataset(Dataset):
         if self.lq is None:
             lq = downsample(gt, self.lq_size, self.downsampling)
         else:
-            lq = read_lr(self.lq, self._lq_indices[index], self.lq_size)
+            lq = read_exact(self.lq, self._lq_indices[index], self.lq_size)
         key = self.keys[index]
         return {'gt': to_tensor(gt), 'lq': to_tensor(lq), 'gt_path': key, 'lq_path': key}
 

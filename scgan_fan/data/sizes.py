@@ -32,7 +32,7 @@ def read_hr(source, index: int, size: int) -> np.ndarray:
     return reduce_area(image, size)
 
 
-def read_lr(source, index: int, size: int) -> np.ndarray:
+def read_exact(source, index: int, size: int) -> np.ndarray:
     """Read image ``index`` of ``source``, which must be (size, size, 3): InputError otherwise."""
     image = source.read(index)
     if image.shape[:2] != (size, size):

@@ -5,7 +5,7 @@ from torch.utils.data import Dataset
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_hr, read_lr
+from scgan_fan.data.sizes import read_exact, read_hr
 from scgan_fan.images import to_tensor
 
 PARTNERS, FLIPS = 0, 1  # what a generator of EpochDraws is for
@@ -55,7 +55,7 @@ class UnpairedFaceDataset(Dataset):
     def __getitem__(self, position: int) -> dict:
         gt_index, lq_index = position % len(self.gt), self._partner(position)
         gt = read_hr(self.gt, gt_index, self.gt_size)
-        lq = read_lr(self.lq, lq_index, self.lq_size)
+        lq = read_exact(self.lq, lq_index, self.lq_size)
         if self.use_hflip:
             flip_gt, flip_lq = self.draws.generator(FLIPS, position).integers(2, size=2)
             gt = gt[:, ::-1] if flip_gt else gt

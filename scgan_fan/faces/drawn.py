@@ -925,16 +925,12 @@ def _file_name(index: int) -> str:
     return f'{index:06d}.png'
 
 
-def _one_thread() -> None:
-    cv2.setNumThreads(1)  # the processes already use every core
-
-
 def _draw_all(tasks: list[tuple], workers: int) -> list[np.ndarray]:
     progress = functools.partial(tqdm, total=len(tasks), desc='drawing faces', unit='face')
     if workers == 1:
         return list(progress(map(_draw_task, tasks)))
     context = multiprocessing.get_context('spawn')  # forking a process with torch's threads may hang
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         return list(progress(pool.map(_draw_task, tasks, chunksize=8)))
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.precision import at_least_float32
 
 
 @LOSS_REGISTRY.register()
@@ -74,7 +75,8 @@ class HeatmapLoss(nn.Module):
         found = self._heatmaps(restored)
         with torch.no_grad():
             wanted = self._heatmaps(truth)
-        distances = [self.difference(a.float(), b.float(), reduction='sum') for a, b in zip(found, wanted)]
+        distances = [self.difference(at_least_float32(a), at_least_float32(b), reduction='sum')
+                     for a, b in zip(found, wanted)]
         batch, landmarks, height, width = found[0].shape
         parts = batch * landmarks * (height * width if self.reduction == 'mean' else 1)
         return weight * sum(distances) / (len(distances) * parts)

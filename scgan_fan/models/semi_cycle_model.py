@@ -13,6 +13,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import to_image
 from scgan_fan.models.face_model import FaceModel
+from scgan_fan.precision import at_least_float32
 
 # What each term needs; a block without its networks is a mistake, not a wish.
 NETWORKS_OF_TERM = {
@@ -163,8 +164,8 @@ class SemiCycleModel(FaceModel):
                 real, fake = cycles.judged_by(name)
                 with self.autocast():
                     judged_real, judged_fake = self.networks[name](real), self.networks[name](fake.detach())
-                loss = criterion(judged_real.float(), True, is_disc=True) + criterion(judged_fake.float(), False,
-                                                                                      is_disc=True)
+                loss = sum(criterion(at_least_float32(judgement), target, is_disc=True)
+                           for judgement, target in ((judged_real, True), (judged_fake, False)))
                 loss = loss * len(real) / len(self.lq)
                 self.scaler.scale(loss).backward()
                 losses[f'l_{name}'] = losses.get(f'l_{name}', 0) + loss.detach()
@@ -203,21 +204,21 @@ class SemiCycleModel(FaceModel):
         def judge(name):
             if f'adv_{name}_opt' in self.terms:
                 judgement = self.networks[f'd_{name}'](cycles.judged_by(f'd_{name}')[1])
-                terms[f'adv_{name}'] = self.terms[f'adv_{name}_opt'](judgement.float(), True)
+                terms[f'adv_{name}'] = self.terms[f'adv_{name}_opt'](at_least_float32(judgement), True)
 
         scale = self.opt['scale']
         if cycles.synthetic_lr is not None:
-            compare('pixel_lr', cycles.synthetic_lr.float(), F.avg_pool2d(cycles.real_hr, scale))
+            compare('pixel_lr', at_least_float32(cycles.synthetic_lr), F.avg_pool2d(cycles.real_hr, scale))
             judge('l1')
-            compare('cycle_hr', cycles.sr_synthetic.float(), cycles.real_hr)
+            compare('cycle_hr', at_least_float32(cycles.sr_synthetic), cycles.real_hr)
             judge('h1')
-            compare('heatmap', cycles.sr_synthetic.float(), cycles.real_hr, current_iter)
+            compare('heatmap', at_least_float32(cycles.sr_synthetic), cycles.real_hr, current_iter)
         if cycles.sr_real is not None:
             enlarged = F.interpolate(cycles.real_lr, scale_factor=scale, mode='bicubic', align_corners=True)
-            compare('pixel_hr', cycles.sr_real.float(), enlarged)
+            compare('pixel_hr', at_least_float32(cycles.sr_real), enlarged)
             judge('h2')
-            compare('heatmap_real', cycles.sr_real.float(), enlarged, current_iter)
-            compare('cycle_lr', cycles.redegraded_lr.float(), cycles.real_lr)
+            compare('heatmap_real', at_least_float32(cycles.sr_real), enlarged, current_iter)
+            compare('cycle_lr', at_least_float32(cycles.redegraded_lr), cycles.real_lr)
             judge('l2')
         return terms
 
@@ -234,7 +235,7 @@ class SemiCycleModel(FaceModel):
         network = self.net_g_ema if self.is_train and self.net_g_ema is not None else self.networks['g']
         network.eval()
         with self.autocast():
-            self.restored = network(self.lq).float()
+            self.restored = at_least_float32(network(self.lq))
         self.networks['g'].train(self.is_train)
 
     def current_images(self) -> dict[str, np.ndarray]:

@@ -237,12 +237,12 @@ def test_image_that_is_not_rgb(tmp_path, mode):
 
 def test_truncated_image(tmp_path, folder):
     (tmp_path / 'face.png').write_bytes((folder / 'b.png').read_bytes()[:60])
-    refused(tmp_path, r'face\.png: not a readable image or truncated')
+    refused(tmp_path, r'face\.png: truncated or damaged')
 
 
 def test_lmdb_image_that_is_damaged_or_not_rgb(tmp_path, database):
     Image.new('L', (8, 8)).save(tmp_path / 'grey.png')
-    for data, message in ((b'not a PNG', 'not a readable image'), ((tmp_path / 'grey.png').read_bytes(), 'a L image')):
+    for data, message in ((b'not a PNG', 'not an image'), ((tmp_path / 'grey.png').read_bytes(), 'a L image')):
         with lmdb.open(str(database)) as environment, environment.begin(write=True) as transaction:
             transaction.put(b'b', data)
         refused(database, rf'faces\.lmdb:b: {message}')

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Run the tests, in an environment of their own (.venv); the first time it is installed.
+#
+#   scripts/test.sh                       all but the slow ones
+#   scripts/test.sh -m ''                 all
+#   scripts/test.sh tests/faces -x        arguments go to pytest
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
+install_scgan_fan
+exec .venv/bin/python -m pytest "$@"

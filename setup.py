@@ -1,0 +1,69 @@
+"""The package, and one line that Python runs at each start so that BasicSR can be imported (see scgan_fan_startup.py)."""
+import re
+from pathlib import Path
+
+from setuptools import Distribution, find_packages, setup
+
+from distutils.command.install_data import install_data  # setuptools' own copy, which importing setuptools puts there
+
+HERE = Path(__file__).parent
+
+
+class InstallBesideModules(install_data):
+    """Put ``data_files`` into site-packages, where Python looks for ``.pth`` files."""
+
+    def finalize_options(self):
+        self.set_undefined_options('install', ('install_lib', 'install_dir'))
+        super().finalize_options()
+
+
+class Project(Distribution):
+    """Editable installs leave ``data_files`` out, because setuptools asks for them by a name that it does not have."""
+
+    has_data = Distribution.has_data_files
+
+
+def version() -> str:
+    """The package's version, read without importing it: its dependencies may not be there yet."""
+    text = (HERE / 'scgan_fan' / '__init__.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE).group(1)
+
+
+def description() -> str:
+    """The README, the project's page in a package index."""
+    readme = HERE / 'README.md'
+    return readme.read_text(encoding='utf-8') if readme.exists() else ''
+
+
+setup(
+    name='scgan_fan',
+    version=version(),
+    description='Real-world face super-resolution for BasicSR: semi-cycled GANs guided by a face alignment network',
+    long_description=description(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    python_requires='>=3.10',
+    packages=find_packages(include=['scgan_fan', 'scgan_fan.*']),
+    package_data={'scgan_fan': ['weights/*.pth', 'weights/*.md']},
+    py_modules=['scgan_fan_startup'],
+    data_files=[('', ['scgan_fan_startup.pth'])],
+    distclass=Project,
+    cmdclass={'install_data': InstallBesideModules},
+    install_requires=[
+        'basicsr',
+        'face-alignment',
+        'facexlib',
+        'lmdb',
+        'numpy',
+        'opencv-python',
+        'pillow',
+        'pyyaml',
+        'setuptools',  # basicsr imports distutils, which Python has dropped in 3.12
+        'tb-nightly',  # what basicsr requires; TensorBoard itself
+        'torch',
+        'torchvision',
+        'tqdm',
+    ],
+    extras_require={'test': ['pytest']},
+)

@@ -1,0 +1,52 @@
+"""A small semi-cycle: every network at a sixteenth of the papers' width, on drawn faces."""
+import copy
+
+import pytest
+import torch
+
+import scgan_fan  # noqa: F401  (registers everything with BasicSR)
+
+WIDTH = 1 / 16
+ADAM = {'type': 'Adam', 'lr': 1e-3, 'betas': [0.9, 0.999]}
+PIXEL = {'type': 'L1Loss', 'loss_weight': 1.0}
+ADVERSARIAL = {'type': 'GANLoss', 'gan_type': 'hinge', 'loss_weight': 0.05}
+SMALL_FAN = {'num_stacks': 1, 'width': 16, 'stem_stride': 2}
+HEATMAP = {'type': 'HeatmapLoss', 'loss_weight': 0.15, 'fan': 'random', 'network': SMALL_FAN}
+
+SEMI_CYCLE = {
+    'name': 'tiny', 'model_type': 'SemiCycleModel', 'scale': 4, 'num_gpu': 0, 'manual_seed': 0, 'dist': False,
+    'rank': 0, 'world_size': 1, 'is_train': True, 'path': {},
+    'network_g': {'type': 'RestorationNet', 'width': WIDTH},
+    'network_degrade_hl': {'type': 'DegradationNet', 'width': WIDTH},
+    'network_degrade_sl': {'type': 'DegradationNet', 'width': WIDTH},
+    'network_d_l1': {'type': 'FaceDiscriminator', 'size': 16, 'width': WIDTH},
+    'network_d_l2': {'type': 'FaceDiscriminator', 'size': 16, 'width': WIDTH},
+    'network_d_h1': {'type': 'FaceDiscriminator', 'size': 64, 'width': WIDTH},
+    'network_d_h2': {'type': 'FaceDiscriminator', 'size': 64, 'width': WIDTH},
+    'train': {
+        'optim_g': ADAM, 'optim_d': ADAM, 'ema_decay': 0.9,
+        'scheduler': {'type': 'OscillatingCosineLR', 'half_period': 10, 'eta_min': 1e-5, 'iters_per_epoch': 2},
+        'pixel_lr_opt': PIXEL, 'cycle_hr_opt': PIXEL, 'pixel_hr_opt': PIXEL, 'cycle_lr_opt': PIXEL,
+        'adv_l1_opt': ADVERSARIAL, 'adv_l2_opt': ADVERSARIAL, 'adv_h1_opt': ADVERSARIAL, 'adv_h2_opt': ADVERSARIAL,
+    },
+}
+
+
+@pytest.fixture
+def semi_cycle() -> dict:
+    """Options of a small SCGAN, without a heatmap block; a copy to change."""
+    return copy.deepcopy(SEMI_CYCLE)
+
+
+@pytest.fixture
+def heatmap() -> dict:
+    """A heatmap block with a small random FAN."""
+    return copy.deepcopy(HEATMAP)
+
+
+@pytest.fixture
+def batch() -> dict:
+    """Four unpaired faces of noise, RGB in [-1, 1]."""
+    generator = torch.Generator().manual_seed(1)
+    return {'gt': torch.rand(4, 3, 64, 64, generator=generator) * 2 - 1,
+            'lq': torch.rand(4, 3, 16, 16, generator=generator) * 2 - 1}

@@ -1,0 +1,253 @@
+"""The training step: what each option changes, and that nothing else does."""
+import copy
+
+import pytest
+import torch
+
+from scgan_fan.errors import InputError
+from scgan_fan.models.semi_cycle_model import SemiCycleModel
+
+
+def build(options: dict, seed: int = 0) -> SemiCycleModel:
+    torch.manual_seed(seed)
+    return SemiCycleModel(copy.deepcopy(options))
+
+
+def train(options: dict, batch: dict, iterations: int = 3) -> SemiCycleModel:
+    model = build(options)
+    for iteration in range(1, iterations + 1):
+        model.update_learning_rate(iteration)
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+    return model
+
+
+def weights(model: SemiCycleModel) -> dict[str, torch.Tensor]:
+    return {f'{name}.{key}': value for name, network in model.networks.items()
+            for key, value in network.state_dict().items()}
+
+
+def same(first: SemiCycleModel, second: SemiCycleModel) -> bool:
+    a, b = weights(first), weights(second)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_every_network_learns(semi_cycle, batch):
+    before, after = build(semi_cycle), train(semi_cycle, batch, 1)
+    for network in before.networks:
+        for (name, old), new in zip(before.networks[network].named_parameters(), after.networks[network].parameters()):
+            # hinge: as long as every judgement is within 1, the last bias gets -1 from the real and +1 from the fake
+            assert not torch.equal(old, new) or name == 'output.3.bias', f'{network}.{name}'
+
+
+def test_heatmap_weight_0_or_no_block_is_scgan_bit_for_bit(semi_cycle, heatmap, batch):
+    plain = train(semi_cycle, batch)
+    semi_cycle['train']['heatmap_opt'] = {**heatmap, 'loss_weight': 0}
+    assert same(plain, train(semi_cycle, batch))
+    semi_cycle['train']['heatmap_opt'] = heatmap
+    assert not same(plain, train(semi_cycle, batch))
+
+
+def test_heatmap_gradient_reaches_r_ls_alone_and_fan_stays(semi_cycle, heatmap, batch):
+    semi_cycle['train'] = {key: value for key, value in semi_cycle['train'].items()
+                           if not key.endswith('_opt') or key.startswith('adv')}
+    semi_cycle['train']['heatmap_opt'] = heatmap
+    for name in ('l1', 'l2', 'h1', 'h2'):
+        del semi_cycle[f'network_d_{name}'], semi_cycle['train'][f'adv_{name}_opt']
+    model = build(semi_cycle)
+    fan = copy.deepcopy(model.terms['heatmap_opt'].fan.state_dict())
+    model.feed_data(batch)
+    model.optimize_parameters(1)
+    assert any(parameter.grad is not None and parameter.grad.any() for parameter in model.networks['g'].parameters())
+    assert all(parameter.grad is None for parameter in model.networks['degrade_hl'].parameters())
+    assert all(torch.equal(fan[name], tensor) for name, tensor in model.terms['heatmap_opt'].fan.state_dict().items())
+    assert list(model.losses) == ['l_heatmap']
+
+
+@pytest.mark.parametrize('cycle_grad, reached', [('detached', False), ('through', True)])
+def test_cycle_grad(semi_cycle, batch, cycle_grad, reached):
+    """Whether the backward cycle's own term moves R_LS (papers.md section 8)."""
+    semi_cycle['train']['cycle_grad'] = cycle_grad
+    model = build(semi_cycle)
+    noise = torch.randn(4, 64)
+    cycles = model.run_cycles(batch['gt'], batch['lq'], noise)
+    (cycles.redegraded_lr - batch['lq']).abs().mean().backward()
+    gradients = [parameter.grad for parameter in model.networks['g'].parameters()]
+    assert any(gradient is not None and gradient.any() for gradient in gradients) == reached
+
+
+def test_discriminators_get_no_gradient_in_the_generators_step(semi_cycle, batch):
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    parts = [model.run_cycles(model.gt, model.lq, model.draw_noise(1))]
+    model.train_discriminators(parts)
+    before = [p.grad.clone() for name in model.discriminators for p in model.networks[name].parameters()]
+    model.train_generators(parts, 1)
+    after = [p.grad for name in model.discriminators for p in model.networks[name].parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after))
+
+
+@pytest.mark.parametrize('parts', ['all', ['enc2', 'enc3', 'dec1', 'dec2']])
+def test_shared_parts_are_one_tensor_updated_once(semi_cycle, batch, parts):
+    semi_cycle['train']['shared_parts'] = parts
+    model = build(semi_cycle)
+    first, second = model.networks['degrade_hl'], model.networks['degrade_sl']
+    shared = first.parts() if parts == 'all' else parts
+    for part in first.parts():
+        assert (getattr(first, part) is getattr(second, part)) == (part in shared)
+    owned = [p for o in model.optimizers for group in o.param_groups for p in group['params']]
+    assert len(owned) == len(set(owned)) == len({p for n in model.networks.values() for p in n.parameters()})
+    model.feed_data(batch)
+    model.optimize_parameters(1)
+    cycles = model.run_cycles(model.gt, model.lq, model.draw_noise(1))
+    model.set_trainable(model.discriminators, False)
+    gradient = {}
+    probe = next(getattr(first, shared[-1]).parameters())
+    for name in ('pixel_lr', 'cycle_lr'):
+        gradient[name], = torch.autograd.grad(model.generator_terms(cycles, 1)[name], probe, retain_graph=True)
+    both, = torch.autograd.grad(sum(model.generator_terms(cycles, 1)[n] for n in gradient), probe)
+    assert torch.allclose(both, sum(gradient.values()), atol=1e-7) and gradient['cycle_lr'].any()
+
+
+def test_one_cycle_alone(semi_cycle, batch):
+    for missing, terms in (('sl', ['pixel_lr', 'adv_l1', 'cycle_hr', 'adv_h1']),
+                           ('hl', ['pixel_hr', 'adv_h2', 'cycle_lr', 'adv_l2'])):
+        options = copy.deepcopy(semi_cycle)
+        del options[f'network_degrade_{missing}']
+        judges = ('l2', 'h2') if missing == 'sl' else ('l1', 'h1')
+        for name in judges:
+            del options[f'network_d_{name}'], options['train'][f'adv_{name}_opt']
+        for name in ('pixel_hr', 'cycle_lr') if missing == 'sl' else ('pixel_lr', 'cycle_hr'):
+            del options['train'][f'{name}_opt']
+        model = train(options, batch, 1)
+        assert [name[2:] for name in model.losses if not name.startswith('l_d_')] == terms
+
+
+def test_theta_and_gamma(semi_cycle, batch):
+    semi_cycle['train'].update(forward_weight=2.0, backward_weight=0.5)
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    terms = model.generator_terms(model.run_cycles(model.gt, model.lq, model.draw_noise(1)), 1)
+    forward, backward = terms['cycle_hr'] + terms['adv_h1'], terms['pixel_hr'] + terms['adv_h2']
+    others = terms['pixel_lr'] + terms['adv_l1'] + terms['cycle_lr'] + terms['adv_l2']
+    assert torch.allclose(model.generator_loss(terms), 2 * forward + 0.5 * backward + others)
+
+
+def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch):
+    semi_cycle['network_g']['up_norm'] = 'none'  # batch norm mixes samples; spectral norm iterates once a forward
+    for name in ('l1', 'l2', 'h1', 'h2'):
+        del semi_cycle[f'network_d_{name}'], semi_cycle['train'][f'adv_{name}_opt']
+    semi_cycle['train']['heatmap_opt'] = heatmap
+    semi_cycle['train']['optim_g'] = {'type': 'SGD', 'lr': 0.1}
+    whole = train(semi_cycle, batch, 1)
+    semi_cycle['train']['accumulate'] = 2
+    parts = train(semi_cycle, batch, 1)
+    assert whole.losses.keys() == parts.losses.keys()
+    for name, loss in whole.losses.items():
+        assert torch.allclose(loss, parts.losses[name], rtol=1e-5), name
+    a, b, start = weights(whole), weights(parts), weights(build(semi_cycle))
+    for name in a:
+        assert torch.allclose(a[name], b[name], atol=1e-6), name
+        assert not torch.equal(a[name], start[name]), name
+
+
+def test_noise_is_a_function_of_the_iteration_and_shared_out_to_processes(semi_cycle, batch):
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    whole = model.draw_noise(5)
+    assert torch.equal(whole, model.draw_noise(5)) and not torch.equal(whole, model.draw_noise(6))
+    halves = []
+    for rank in (0, 1):
+        model.opt.update(rank=rank, world_size=2)
+        model.lq = batch['lq'][rank::2]
+        halves.append(model.draw_noise(5))
+    assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
+
+
+def test_average_follows_parameters_and_running_statistics(semi_cycle, batch):
+    model = build(semi_cycle)
+    before = copy.deepcopy(model.net_g_ema.state_dict())
+    model.feed_data(batch)
+    model.optimize_parameters(1)
+    current = model.networks['g'].state_dict()
+    running = [name for name in before if name.endswith('running_var')]
+    assert running
+    for name, average in model.net_g_ema.state_dict().items():
+        if average.is_floating_point():
+            assert torch.allclose(average, before[name] + 0.1 * (current[name] - before[name]), atol=1e-7), name
+        else:
+            assert torch.equal(average, current[name])
+
+
+@pytest.mark.parametrize('broken, named', [('g', 'l_d_l2'), ('degrade_hl', 'l_d_l1'), ('d_h2', 'l_d_h2')])
+def test_a_loss_that_is_not_finite_stops_and_is_named(semi_cycle, batch, tmp_path, broken, named):
+    semi_cycle['path'] = {'models': str(tmp_path), 'training_states': str(tmp_path)}
+    model = train(semi_cycle, batch, 1)
+    model.save(0, 1)
+    saved = sorted(tmp_path.iterdir())
+    for parameter in model.networks[broken].parameters():
+        parameter.data.fill_(torch.nan)
+    for iteration in (2, 3):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+    with pytest.raises(InputError, match=f'iteration 2: loss {named} is not finite'):
+        model.get_current_log()
+    with pytest.raises(InputError, match='not finite'):
+        model.save(0, 3)
+    assert sorted(tmp_path.iterdir()) == saved
+
+
+@pytest.mark.parametrize('precision', ['bfloat16', 'float16'])
+def test_reduced_precision_stays_near(semi_cycle, heatmap, batch, precision):
+    semi_cycle['train']['heatmap_opt'] = heatmap
+    plain = train(semi_cycle, batch, 1).losses
+    semi_cycle['train']['precision'] = precision
+    model = train(semi_cycle, batch, 1)
+    assert model.scaler.is_enabled() == (precision == 'float16')
+    for name, loss in model.losses.items():
+        assert loss.isfinite() and loss.item() == pytest.approx(plain[name].item(), rel=0.1, abs=0.02), name
+    assert all(parameter.dtype is torch.float32 for parameter in model.networks['g'].parameters())
+
+
+def test_kaiming_initialisation(semi_cycle):
+    semi_cycle['train']['init'] = 'kaiming'
+    weight = build(semi_cycle).networks['g'].body[0].blocks[0].conv1.weight
+    assert weight.std().item() == pytest.approx((2 / weight[0].numel())**0.5, rel=0.1)
+
+
+def test_learning_rates_of_all_optimizers_are_reported(semi_cycle):
+    semi_cycle['train']['optim_d'] = {**semi_cycle['train']['optim_d'], 'lr': 5e-4}
+    assert build(semi_cycle).get_current_learning_rate() == pytest.approx([1e-3, 5e-4])
+
+
+def change(*path, to):
+    def apply(options):
+        for key in path[:-1]:
+            options = options[key]
+        if to is None:
+            del options[path[-1]]
+        else:
+            options[path[-1]] = to
+    return apply
+
+
+@pytest.mark.parametrize('break_it, message', [
+    (change('train', 'cycle_grad', to='both'), "cycle_grad: unknown value 'both'; choose one of detached, through"),
+    (change('train', 'precision', to='half'), "precision: unknown value 'half'"),
+    (change('train', 'accumulate', to=0), 'accumulate: 0 is not a whole number from 1'),
+    (change('train', 'init', to='zero'), "init: unknown value 'zero'"),
+    (change('train', 'shared_parts', to=['enc9']), "shared_parts: unknown value 'enc9'; choose one of input, enc1"),
+    (change('train', 'pixel_lr_opt', 'type', to='L9Loss'), "pixel_lr_opt: unknown loss 'L9Loss'"),
+    (change('train', 'adv_l1_opt', 'gan_type', to='hings'), 'adv_l1_opt: GAN type hings'),
+    (change('train', 'optim_g', 'type', to='Adan'), "optim type: unknown value 'Adan'"),
+    (change('network_g', 'widht', to=1), "network_g: .*unexpected keyword argument 'widht'"),
+    (change('network_g', 'type', to='RestorationNets'), "network_g: No object named 'RestorationNets'"),
+    (change('network_d_l1', to=None), 'adv_l1_opt: needs network_d_l1; add it or leave the block out'),
+    (change('train', 'adv_l1_opt', to=None), 'network_d_l1: judges nothing without train: adv_l1_opt'),
+    (change('network_degrade_hl', to=None), 'needs network_degrade_hl'),
+    (change('network_g', to=None), 'no network_g block'),
+    (change('path', 'pretrain_network_g', to='nowhere.pth'), 'nowhere.pth: no such checkpoint')])
+def test_mistakes_in_the_option_file(semi_cycle, break_it, message):
+    break_it(semi_cycle)
+    with pytest.raises(InputError, match=message):
+        build(semi_cycle)

@@ -1,0 +1,100 @@
+"""Checkpoints: written whole, read without running code, refused by name when they do not fit."""
+import os
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from scgan_fan.archs import RestorationNet
+from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
+from scgan_fan.errors import InputError
+from scgan_fan.faces.fan_weights import check_hash
+
+
+@pytest.fixture
+def network():
+    return RestorationNet(width=1 / 16)
+
+
+def test_round_trip_and_key(tmp_path, network):
+    other = RestorationNet(width=1 / 16)
+    save_atomically({'params': network.state_dict(), 'params_ema': other.state_dict()}, tmp_path / 'net.pth')
+    loaded = RestorationNet(width=1 / 16)
+    for key, expected in (('params', network), ('params_ema', other), ('absent', network)):
+        load_weights(loaded, tmp_path / 'net.pth', 'network_g', key)
+        assert torch.equal(loaded.input.weight, expected.input.weight)
+    assert [path.name for path in tmp_path.iterdir()] == ['net.pth']
+
+
+def test_bare_state_dict_with_ddp_prefix(tmp_path, network):
+    torch.save({f'module.{name}': t for name, t in network.state_dict().items()}, tmp_path / 'net.pth')
+    loaded = RestorationNet(width=1 / 16)
+    load_weights(loaded, tmp_path / 'net.pth', 'network_g')
+    assert torch.equal(loaded.input.weight, network.input.weight)
+
+
+def test_not_strict_loads_what_fits(tmp_path, network):
+    weights = network.state_dict()
+    weights['head.4.bias'] = torch.zeros(7)
+    torch.save({'params': weights}, tmp_path / 'net.pth')
+    loaded = RestorationNet(width=1 / 16)
+    bias = loaded.head[4].bias.clone()
+    load_weights(loaded, tmp_path / 'net.pth', 'network_g', strict=False)
+    assert torch.equal(loaded.input.weight, network.input.weight) and torch.equal(loaded.head[4].bias, bias)
+
+
+def test_wrong_checkpoints_are_named(tmp_path, network):
+    path = tmp_path / 'net.pth'
+
+    def refused(content, message):
+        torch.save(content, path)
+        with pytest.raises(InputError, match=message):
+            load_weights(network, path, 'network_g')
+
+    refused({'params': RestorationNet(width=1 / 8).state_dict()},
+            r'network_g \(RestorationNet\) of another size: .* is \(\d+, .* there and')
+    refused({'params': nn.Linear(2, 2).state_dict()}, r'not the weights of network_g .* tensors missing, 2 unknown')
+    refused([1, 2], 'holds a list, not a checkpoint')
+    refused({'params': 3}, 'not a set of weights')
+
+
+class Dangerous:
+    def __reduce__(self):
+        return os.system, ('touch /tmp/scgan_fan_was_here',)
+
+
+@pytest.mark.parametrize('content', [b'', b'hello', pickle.dumps(Dangerous())])
+def test_files_that_are_no_checkpoints(tmp_path, content):
+    (tmp_path / 'net.pth').write_bytes(content)
+    with pytest.raises(InputError, match='net.pth: not a readable checkpoint'):
+        read_checkpoint(tmp_path / 'net.pth')
+    assert not os.path.exists('/tmp/scgan_fan_was_here')
+
+
+def test_truncated_checkpoint(tmp_path, network):
+    save_atomically({'params': network.state_dict()}, tmp_path / 'net.pth')
+    data = (tmp_path / 'net.pth').read_bytes()
+    (tmp_path / 'net.pth').write_bytes(data[:len(data) // 2])
+    with pytest.raises(InputError, match='not a readable checkpoint'):
+        read_checkpoint(tmp_path / 'net.pth')
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    save_atomically({'iter': 1}, tmp_path / 'a.state')
+
+    def full(*_):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(InputError, match='could not be written .*No space left.*--auto_resume'):
+        save_atomically({'iter': 2}, tmp_path / 'a.state')
+    assert read_checkpoint(tmp_path / 'a.state') == {'iter': 1}
+    assert [path.name for path in tmp_path.iterdir()] == ['a.state']
+
+
+def test_hash(tmp_path):
+    (tmp_path / 'f').write_bytes(b'abc')
+    check_hash(tmp_path / 'f', 'ba7816bf')
+    with pytest.raises(InputError, match='SHA-256 ba78... instead of 0000...'):
+        check_hash(tmp_path / 'f', '0000')

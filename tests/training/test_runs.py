@@ -1,0 +1,147 @@
+"""Training as people start it: stock BasicSR's train.py and ours, stopped and resumed, and on two processes."""
+import shutil
+from pathlib import Path
+
+import basicsr
+import pytest
+import torch
+
+from runs import losses, run, write_options
+
+TRAIN = ['-m', 'scgan_fan.train']
+
+
+@pytest.fixture
+def stock(tmp_path) -> Path:
+    """A folder laid out as a BasicSR source tree, with BasicSR's own unmodified train.py and test.py."""
+    tree = tmp_path / 'BasicSR'
+    (tree / 'basicsr').mkdir(parents=True)
+    for script in ('train.py', 'test.py'):
+        shutil.copy(Path(basicsr.__file__).parent / script, tree / 'basicsr' / script)
+    return tree
+
+
+def checkpoint(folder: Path, name: str) -> dict:
+    return torch.load(folder / name, weights_only=True)
+
+
+def assert_equal(a, b, where: str = '') -> None:
+    """Nested containers of tensors and plain values are equal, bit for bit."""
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f'{where}.{key}')
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b)):
+            assert_equal(x, y, f'{where}[{i}]')
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    else:
+        assert a == b, where
+
+
+@pytest.mark.parametrize('script', ['stock', 'ours'])
+def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(preset, stock, script):
+    """2N iterations against N, stop, resume, N: workers, autocast and EMA on, 6 being inside the second epoch of 4."""
+    preset['train']['precision'] = 'bfloat16'
+    preset['train']['total_iter'] = 12
+    preset['logger']['save_checkpoint_freq'] = 6
+    command = ['basicsr/train.py'] if script == 'stock' else TRAIN
+    whole = {**preset, 'name': 'whole'}
+    log = losses(run([*command, '-opt', write_options(stock / 'whole.yml', whole)], stock).stdout)
+    halves = {**preset, 'name': 'halves', 'train': {**preset['train'], 'total_iter': 6}}
+    run([*command, '-opt', write_options(stock / 'halves.yml', halves)], stock)
+    halves['train']['total_iter'] = 12
+    second = run([*command, '-opt', write_options(stock / 'halves.yml', halves), '--auto_resume'], stock)
+    assert 'Resuming training from epoch: 1, iter: 6' in second.stdout
+    assert {i: log[i] for i in range(7, 13)} == losses(second.stdout)
+
+    a, b = stock / 'experiments/whole', stock / 'experiments/halves'
+    for network in ('g', 'degrade_hl', 'degrade_sl', 'd_l1', 'd_l2', 'd_h1', 'd_h2'):
+        assert_equal(checkpoint(a, f'models/net_{network}_12.pth'), checkpoint(b, f'models/net_{network}_12.pth'), network)
+    ours, theirs = (checkpoint(f, 'training_states/12.state') for f in (a, b))
+    for key in ('epoch', 'iter', 'optimizers', 'schedulers', 'scaler'):
+        assert_equal(ours[key], theirs[key], key)
+
+
+def test_validation_pictures_tensorboard_and_testing_in_a_stock_tree(preset, stock):
+    preset['val'].update(val_freq=2, save_img=True)
+    preset['logger']['use_tb_logger'] = True
+    preset['train']['total_iter'] = 2
+    result = run(['basicsr/train.py', '-opt', write_options(stock / 'o.yml', preset)], stock)
+    assert 'Validation paired' in result.stdout and '# psnr' in result.stdout
+    root = stock / 'experiments' / preset['name']
+    pictures = {path.name for path in (root / 'visualization').rglob('*.png')}
+    assert {'paired_2.png', 'real_lr_2.png', '000000_2.png'} <= pictures
+    assert list((stock / 'tb_logger' / preset['name']).glob('events*'))
+
+    preset['name'] = 'tested'
+    preset['datasets'] = {'test_1': {**preset['datasets']['val'], 'name': 'paired'}}
+    preset['path']['pretrain_network_g'] = str(root / 'models/net_g_latest.pth')
+    preset['path']['param_key_g'] = 'params_ema'
+    preset = {key: value for key, value in preset.items() if not key.startswith(('network_d', 'train'))}
+    result = run(['basicsr/test.py', '-opt', write_options(stock / 'o.yml', preset)], stock)
+    assert '# ssim' in result.stdout
+    assert (stock / 'results/tested/visualization/paired/000000_tested.png').is_file()
+
+
+def test_debug_and_force_yml(preset, tmp_path):
+    result = run([*TRAIN, '-opt', write_options(tmp_path / 'o.yml', preset), '--debug', '--force_yml',
+                  'train:total_iter=1', 'train:heatmap_opt=~', 'network_g:up_norm=none'], tmp_path)
+    assert 'l_heatmap' not in result.stdout and list(losses(result.stdout)) == [1]
+    assert (tmp_path / f'experiments/debug_{preset["name"]}/models/net_g_latest.pth').is_file()
+
+
+def torchrun(folder: Path, options: Path) -> str:
+    return run(['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', '-m', 'scgan_fan.train', '-opt',
+                options, '--launcher', 'pytorch'], folder).stdout
+
+
+def test_two_processes_are_one_with_the_doubled_batch(preset, tmp_path):
+    """Where no batch norm mixes samples: the same losses and weights, but for the order of sums."""
+    preset['network_g']['up_norm'] = 'none'
+    preset['datasets']['train']['dataset_enlarge_ratio'] = 4
+    preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.01}
+    one = {**preset, 'name': 'one'}
+    alone = losses(run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stdout)
+    preset['datasets']['train']['batch_size_per_gpu'] = 2
+    two = {**preset, 'name': 'two'}
+    both = losses(torchrun(tmp_path, write_options(tmp_path / 'two.yml', two)))
+    assert list(alone) == list(both) == [1, 2, 3, 4]
+    for iteration, line in alone.items():
+        for mine, theirs in zip(line.split(), both[iteration].split(), strict=True):
+            if mine.endswith(':'):
+                assert mine == theirs
+            else:
+                assert float(mine) == pytest.approx(float(theirs), rel=2e-3, abs=1e-5), (iteration, line)
+    a, b = (checkpoint(tmp_path / 'experiments', f'{name}/models/net_g_latest.pth') for name in ('one', 'two'))
+    for name, tensor in a['params'].items():
+        assert torch.allclose(tensor, b['params'][name], atol=1e-5), name
+
+
+RANK_CHECK = '''
+import torch, scgan_fan
+from scgan_fan.models.face_model import FaceModel
+save = FaceModel.save
+def save_and_compare(self, epoch, current_iter):
+    tensors = [t.float().flatten() for n in self.networks.values() for t in n.state_dict().values()]
+    mine = torch.cat(tensors)
+    all_ranks = [torch.empty_like(mine) for _ in range(2)]
+    torch.distributed.all_gather(all_ranks, mine)
+    assert torch.equal(*all_ranks), 'the ranks have drifted apart'
+    print('ranks equal', flush=True)
+    save(self, epoch, current_iter)
+FaceModel.save = save_and_compare
+from scgan_fan.train import main
+main()
+'''
+
+
+def test_two_processes_with_batch_norm_do_not_drift(preset, tmp_path):
+    (tmp_path / 'check.py').write_text(RANK_CHECK)
+    options = write_options(tmp_path / 'o.yml', preset)
+    result = run(['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', 'check.py', '-opt', options,
+                  '--launcher', 'pytorch'], tmp_path)
+    assert result.stdout.count('ranks equal') == 2
