@@ -87,15 +87,14 @@ own_faces() {
 
 # make_lmdb OUT FOLDER SIZE: made anew only where the folder's files have changed.
 make_lmdb() {
-    local out=$1 inputs=$2 overwrite='' listing
+    local out=$1 inputs=$2 listing
     listing=$(echo "$inputs" && cd "$inputs" && { ls -lR || true; } | cksum)
-    if [[ $listing != "$(cat "$out.inputs" 2>/dev/null)" ]]; then
-        overwrite=--overwrite  # continues, where this was interrupted with the same files
-    elif [[ -e $out/meta_info.txt ]]; then
+    if [[ -e $out/meta_info.txt && $listing == "$(cat "$out.inputs" 2>/dev/null)" ]]; then
         return
     fi
     echo "storing $inputs in $out"
-    run scripts/create_lmdb.py "$inputs" --output "$out" --size "$3" $overwrite
+    rm -f "$out.inputs"
+    run scripts/create_lmdb.py "$inputs" --output "$out" --size "$3" --overwrite  # continues what was interrupted
     echo "$listing" >"$out.inputs"
     echo "  $(wc -l <"$out/meta_info.txt") faces"
 }

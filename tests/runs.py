@@ -26,7 +26,7 @@ def run(command: list[str], folder: Path, check: bool = True) -> subprocess.Comp
 
 
 def losses(log: str) -> dict[int, str]:
-    """Iteration -> the losses of its log line."""
+    """Iteration -> the losses of its log line (BasicSR logs to stderr)."""
     found = {}
     for line in log.splitlines():
         if 'iter:' in line and 'l_' in line:

@@ -23,9 +23,10 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def convolution(in_channels: int, channels: int, kernel: int, bias: bool = False, norm: str = 'none') -> nn.Conv2d:
+def convolution(in_channels: int, channels: int, kernel: int, bias: bool = False,
+                norm: str | None = 'none') -> nn.Conv2d:
     """A convolution that keeps the size, under spectral norm where ``norm`` is ``spectral``."""
-    check_choice('norm', norm, NORMS)
+    check_choice('norm', norm or 'none', NORMS)  # --force_yml makes None of none
     layer = nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2, bias=bias)
     return spectral_norm(layer) if norm == 'spectral' else layer
 

@@ -56,7 +56,7 @@ class RestorationNet(nn.Module):
     def __init__(self, scale: int = 4, blocks: tuple[int, ...] = (12, 3), width: float = 1.0, relu_skip: bool = True,
                  norm: str = 'none', up_norm: str = 'batch'):
         super().__init__()
-        check_choice('RestorationNet up_norm', up_norm, ('batch', 'none'))
+        check_choice('RestorationNet up_norm', up_norm or 'none', ('batch', 'none'))
         doublings = halvings('RestorationNet scale', scale)
         if doublings < 1 or not 1 <= len(blocks) <= min(doublings + 1, len(GROUP_CHANNELS)):
             raise InputError(f'RestorationNet: blocks {list(blocks)} do not go with scale {scale}; give 1 to '

@@ -50,13 +50,13 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(preset, stock, script
     preset['logger']['save_checkpoint_freq'] = 6
     command = ['basicsr/train.py'] if script == 'stock' else TRAIN
     whole = {**preset, 'name': 'whole'}
-    log = losses(run([*command, '-opt', write_options(stock / 'whole.yml', whole)], stock).stdout)
+    log = losses(run([*command, '-opt', write_options(stock / 'whole.yml', whole)], stock).stderr)
     halves = {**preset, 'name': 'halves', 'train': {**preset['train'], 'total_iter': 6}}
     run([*command, '-opt', write_options(stock / 'halves.yml', halves)], stock)
     halves['train']['total_iter'] = 12
     second = run([*command, '-opt', write_options(stock / 'halves.yml', halves), '--auto_resume'], stock)
-    assert 'Resuming training from epoch: 1, iter: 6' in second.stdout
-    assert {i: log[i] for i in range(7, 13)} == losses(second.stdout)
+    assert 'Resuming training from epoch: 1, iter: 6' in second.stderr
+    assert {i: log[i] for i in range(7, 13)} == losses(second.stderr)
 
     a, b = stock / 'experiments/whole', stock / 'experiments/halves'
     for network in ('g', 'degrade_hl', 'degrade_sl', 'd_l1', 'd_l2', 'd_h1', 'd_h2'):
@@ -71,7 +71,7 @@ def test_validation_pictures_tensorboard_and_testing_in_a_stock_tree(preset, sto
     preset['logger']['use_tb_logger'] = True
     preset['train']['total_iter'] = 2
     result = run(['basicsr/train.py', '-opt', write_options(stock / 'o.yml', preset)], stock)
-    assert 'Validation paired' in result.stdout and '# psnr' in result.stdout
+    assert 'Validation paired' in result.stderr and '# psnr' in result.stderr
     root = stock / 'experiments' / preset['name']
     pictures = {path.name for path in (root / 'visualization').rglob('*.png')}
     assert {'paired_2.png', 'real_lr_2.png', '000000_2.png'} <= pictures
@@ -83,20 +83,20 @@ def test_validation_pictures_tensorboard_and_testing_in_a_stock_tree(preset, sto
     preset['path']['param_key_g'] = 'params_ema'
     preset = {key: value for key, value in preset.items() if not key.startswith(('network_d', 'train'))}
     result = run(['basicsr/test.py', '-opt', write_options(stock / 'o.yml', preset)], stock)
-    assert '# ssim' in result.stdout
+    assert '# ssim' in result.stderr
     assert (stock / 'results/tested/visualization/paired/000000_tested.png').is_file()
 
 
 def test_debug_and_force_yml(preset, tmp_path):
     result = run([*TRAIN, '-opt', write_options(tmp_path / 'o.yml', preset), '--debug', '--force_yml',
                   'train:total_iter=1', 'train:heatmap_opt=~', 'network_g:up_norm=none'], tmp_path)
-    assert 'l_heatmap' not in result.stdout and list(losses(result.stdout)) == [1]
+    assert 'l_heatmap' not in result.stderr and list(losses(result.stderr)) == [1]
     assert (tmp_path / f'experiments/debug_{preset["name"]}/models/net_g_latest.pth').is_file()
 
 
 def torchrun(folder: Path, options: Path) -> str:
     return run(['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', '-m', 'scgan_fan.train', '-opt',
-                options, '--launcher', 'pytorch'], folder).stdout
+                options, '--launcher', 'pytorch'], folder).stderr
 
 
 def test_two_processes_are_one_with_the_doubled_batch(preset, tmp_path):
@@ -105,7 +105,7 @@ def test_two_processes_are_one_with_the_doubled_batch(preset, tmp_path):
     preset['datasets']['train']['dataset_enlarge_ratio'] = 4
     preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.01}
     one = {**preset, 'name': 'one'}
-    alone = losses(run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stdout)
+    alone = losses(run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr)
     preset['datasets']['train']['batch_size_per_gpu'] = 2
     two = {**preset, 'name': 'two'}
     both = losses(torchrun(tmp_path, write_options(tmp_path / 'two.yml', two)))
@@ -135,7 +135,8 @@ def save_and_compare(self, epoch, current_iter):
     save(self, epoch, current_iter)
 FaceModel.save = save_and_compare
 from scgan_fan.train import main
-main()
+if __name__ == '__main__':  # the loader's workers, spawned, import this file again
+    main()
 '''
 
 
