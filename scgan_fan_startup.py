@@ -4,26 +4,25 @@ Python runs ``install()`` at every start, through a one-line ``.pth`` file that 
 own ``train.py`` imports both before it reads the option file that names the plugin. It only adds a finder to
 ``sys.meta_path``; nothing is imported until somebody asks for one of the two modules.
 """
-import importlib.abc
-import importlib.machinery
 import sys
 
 FUNCTIONAL_TENSOR = 'torchvision.transforms.functional_tensor'
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Answers for the module that torchvision has dropped, and prepares torchvision's own import."""
+class _Finder:
+    """Answers for the module that torchvision has dropped, and prepares torchvision's own import.
+
+    No base classes and no imports above: every start of Python would pay for them.
+    """
 
     def find_spec(self, name, path=None, target=None):
+        if name not in (FUNCTIONAL_TENSOR, 'torchvision'):
+            return None
+        import importlib.machinery
         if name == FUNCTIONAL_TENSOR:
             return importlib.machinery.ModuleSpec(name, self)
-        if name == 'torchvision':
-            sys.meta_path.remove(self)  # so that the search below finds the real torchvision
-            try:
-                _declare_operators(importlib.machinery.PathFinder.find_spec(name, path))
-            finally:
-                sys.meta_path.insert(0, self)
-        return None
+        _declare_operators(importlib.machinery.PathFinder.find_spec(name, path))
+        return None  # the real torchvision is found as ever
 
     def create_module(self, spec):
         return None
