@@ -1,5 +1,6 @@
 """Training runs, in this process and in processes of their own."""
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,8 @@ def losses(log: str) -> dict[int, str]:
     """Iteration -> the losses of its log line (BasicSR logs to stderr)."""
     found = {}
     for line in log.splitlines():
-        if 'iter:' in line and 'l_' in line:
-            iteration = int(line.split('iter:')[1].split(',')[0])
-            found[iteration] = line[line.index('l_'):].strip()
+        if match := re.search(r', iter: *([\d,]+), lr:.*?(l_.*)', line):
+            found[int(match[1].replace(',', ''))] = match[2].strip()
     return found
 
 

@@ -35,7 +35,6 @@ def preset(faces) -> dict:
     opt['datasets']['val_real'].update(dataroot_lq=str(faces / 'val_lr'), num_images=2)
     opt['train'].update(total_iter=4, scheduler={
         'type': 'OscillatingCosineLR', 'half_period': 2, 'eta_min': 1e-5, 'iters_per_epoch': 4, 'warm_restarts': False})
-    opt['train']['heatmap_opt'].update(fan='random', network={'num_stacks': 1, 'width': 16, 'stem_stride': 2})
     opt['val']['val_freq'] = 1000
     opt['logger'].update(print_freq=1, save_checkpoint_freq=1000, use_tb_logger=False)
     return opt

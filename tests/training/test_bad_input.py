@@ -97,6 +97,6 @@ def test_fan_weights_absent(preset, tmp_path, refused, monkeypatch):
     """The published weights are neither in the cache nor, here, to be downloaded."""
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     monkeypatch.setenv('https_proxy', 'http://127.0.0.1:9')
-    preset['train']['heatmap_opt'].update(fan='2dfan4', network=None)
+    preset['train']['heatmap_opt']['fan'] = '2dfan4'
     line = refused(preset)
     assert 'the published 2D-FAN weights are not there and cannot be downloaded' in line and 'fan: fan64' in line
