@@ -201,7 +201,7 @@ class FaceModel(BaseModel):
                 'precision float32')
 
     def get_current_log(self) -> OrderedDict:
-        """Losses of the last iteration, averaged over the processes, and the learning rate of each optimizer.
+        """Losses of the last iteration, averaged over the processes.
 
         Raises InputError where a loss was not finite since the last look.
         """
