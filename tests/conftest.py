@@ -6,6 +6,8 @@ import torch
 
 import scgan_fan  # noqa: F401  (registers everything with BasicSR)
 
+torch.set_num_threads(1)  # the tensors are small, and on a busy machine threads mostly wait for each other
+
 WIDTH = 1 / 16
 ADAM = {'type': 'Adam', 'lr': 1e-3, 'betas': [0.9, 0.999]}
 PIXEL = {'type': 'L1Loss', 'loss_weight': 1.0}
