@@ -21,11 +21,14 @@ def test_training_runs_and_reports_its_error(faces, tmp_path, monkeypatch):
                                     batch_size_per_gpu=4, num_worker_per_gpu=0)
     opt['datasets']['val'].update(dataroot=str(faces / 'val_hr'), landmarks=str(faces / 'val_hr_landmarks.npz'))
     opt['train']['total_iter'] = 2
-    opt['logger'].update(use_tb_logger=False, print_freq=1)
+    opt['logger'].update(use_tb_logger=False, print_freq=1, save_checkpoint_freq=2)
+    opt['val']['val_freq'] = 1
     train_here(opt, tmp_path, monkeypatch)
-    log = next((tmp_path / 'experiments/train_fan64').glob('*.log')).read_text()
-    assert '# nme_box' in log and '# nme_inter_ocular' in log and 'heatmap:' in log
-    assert (tmp_path / 'experiments/train_fan64/models/net_g_latest.pth').is_file()
+    run = tmp_path / 'experiments/train_fan64'
+    best = torch.load(run / 'training_states/2.state', weights_only=True)['best_metric_results']['landmarks_val']
+    assert best['nme_box']['iter'] == best['nme_inter_ocular']['iter'] == 1
+    assert 1 < best['nme_box']['val'] < 200  # percent, of a network that knows nothing yet
+    assert (run / 'visualization/landmarks_val_1.png').is_file()
 
 
 def test_the_shipped_fan_finds_landmarks_of_drawn_faces(faces):
