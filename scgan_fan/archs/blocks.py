@@ -6,7 +6,7 @@ from torch import nn
 from scgan_fan.archs.spectral_norm import spectral_norm
 from scgan_fan.errors import InputError, check_choice
 
-NORMS = ('none', 'spectral')
+NORMS = ('none', 'spectral', 'batch')
 
 
 def halvings(name: str, ratio: int) -> int:
@@ -26,19 +26,25 @@ def scaled(channels: int, width: float) -> int:
 def convolution(in_channels: int, channels: int, kernel: int, bias: bool = False,
                 norm: str | None = 'none') -> nn.Conv2d:
     """A convolution that keeps the size, under spectral norm where ``norm`` is ``spectral``."""
+    return normalized(nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2, bias=bias), norm)
+
+
+def normalized(layer: nn.Module, norm: str | None) -> nn.Module:
+    """``layer`` under spectral norm where ``norm`` is ``spectral``, else as it is: batch norm belongs to blocks."""
     check_choice('norm', norm or 'none', NORMS)  # --force_yml makes None of none
-    layer = nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2, bias=bias)
     return spectral_norm(layer) if norm == 'spectral' else layer
 
 
 class ResidualBlock(nn.Module):
-    """ReLU-conv-ReLU-[pool]-conv plus a skip; no batch norm (papers.md section 2.1).
+    """[BN]-ReLU-conv-[BN]-ReLU-[pool]-conv plus a skip (papers.md section 2.1; with batch norm section 4.1).
 
     Args:
         in_channels, channels: of input and output.
         down: halve the size by average pooling between the convolutions and on the skip.
-        relu_skip: the skip carries ReLU(x), as in the released networks, whose first ReLU works in place; false: x.
-        norm: ``spectral`` puts every convolution under spectral norm (papers.md section 2.8, N1).
+        relu_skip: the skip carries what the first ReLU gives, as in SCGAN's released networks, where it works in place;
+            false: x, as in LRGAN's.
+        norm: ``spectral`` puts every convolution under spectral norm (papers.md section 2.8, N1); ``batch`` puts batch
+            norm before each ReLU, as in LRGAN.
     """
 
     def __init__(self, in_channels: int, channels: int, down: bool = False, relu_skip: bool = True,
@@ -46,6 +52,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.down = down
         self.relu_skip = relu_skip
+        self.norm1 = nn.BatchNorm2d(in_channels) if norm == 'batch' else nn.Identity()
+        self.norm2 = nn.BatchNorm2d(channels) if norm == 'batch' else nn.Identity()
         self.conv1 = convolution(in_channels, channels, 3, norm=norm)
         self.conv2 = convolution(channels, channels, 3, norm=norm)
         self.skip = None
@@ -53,8 +61,8 @@ class ResidualBlock(nn.Module):
             self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rectified = F.relu(x)
-        out = F.relu(self.conv1(rectified))
+        rectified = F.relu(self.norm1(x))
+        out = F.relu(self.norm2(self.conv1(rectified)))
         skip = rectified if self.relu_skip else x
         if self.down:
             out, skip = F.avg_pool2d(out, 2), F.avg_pool2d(skip, 2)

@@ -1,4 +1,4 @@
-"""R_LS, the restoration network of SCGAN: a small bad face becomes a sharp one. The only network used at test time."""
+"""R_LS of SCGAN and the Low-to-High network of LRGAN: a small bad face becomes a sharp one. Used alone at test time."""
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -46,10 +46,11 @@ class RestorationNet(nn.Module):
     Args:
         scale: how many times larger the result is: 2, 4, 8, ...
         blocks: residual blocks of the groups at 1x, 2x, 4x the input's size. (12, 3) is the released network,
-            (12, 3, 2) the paper's (papers.md section 2.8, N5; 15,820,483 parameters).
+            (12, 3, 2) SCGAN's paper's (papers.md section 2.8, N5; 15,820,483 parameters), (2, 3, 12) LRGAN's.
         width: share of the papers' channels; 0.25 suits a CPU.
         relu_skip: see ResidualBlock.
-        norm: ``none`` (default: released code) or ``spectral`` (paper; papers.md section 2.8, N1).
+        norm: ``none`` (default: released code), ``spectral`` (SCGAN's paper; papers.md section 2.8, N1) or ``batch``
+            (LRGAN, with ``relu_skip`` false; papers.md section 4.1, 15,478,019 parameters).
         up_norm: ``batch`` as released; ``none`` keeps the samples of a batch apart.
     """
 

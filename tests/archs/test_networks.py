@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scgan_fan.archs import FAN, DegradationNet, FaceDiscriminator, RestorationNet
+from scgan_fan.archs import (FAN, DCGANCritic, DegradationNet, FaceDiscriminator, LRGANReleasedDegrader,
+                             LRGANReleasedDiscriminator, RestorationNet, SuperFANNet)
 from scgan_fan.archs.blocks import ResidualBlock
 from scgan_fan.archs.spectral_norm import SpectralNorm, spectral_norm
 from scgan_fan.errors import InputError
@@ -19,7 +20,15 @@ def parameters(network: nn.Module) -> int:
     (lambda: DegradationNet(), 12_291_896), (lambda: RestorationNet(), 15_463_939),
     (lambda: RestorationNet(blocks=(12, 3, 2)), 15_820_483), (lambda: FaceDiscriminator(16), 15_390_849),
     (lambda: FaceDiscriminator(64), 15_456_641), (lambda: FAN(1), 6_249_668), (lambda: FAN(2), 12_106_504),
-    (lambda: FAN(4), 23_820_176)])
+    (lambda: FAN(4), 23_820_176),
+    # LRGAN (papers.md section 4.1); the released Low-to-High has 12,384 more in a convolution that is never used
+    (lambda: DegradationNet(norm='batch', relu_skip=False), 12_300_280),
+    (lambda: RestorationNet(norm='batch', relu_skip=False), 15_490_403 - 12_384),
+    (lambda: LRGANReleasedDegrader(), 1_336_518), (lambda: LRGANReleasedDiscriminator(64), 1_382_017),
+    (lambda: LRGANReleasedDiscriminator(16), 1_348_993),
+    # Super-FAN (section 5.1)
+    (lambda: SuperFANNet(), 1_394_883), (lambda: SuperFANNet(upsampling='pixelshuffle'), 1_558_851),
+    (lambda: DCGANCritic(64), 2_763_776)])
 def test_parameter_counts(network, count):
     assert parameters(network()) == count
 
@@ -59,6 +68,58 @@ def test_residual_block_formula(relu_skip):
     x_before = x.clone()
     block(x)
     assert torch.equal(x, x_before)  # nothing works in place on the input
+
+
+def test_residual_block_with_batch_norm():
+    block, x = ResidualBlock(4, 4, relu_skip=False, norm='batch'), torch.randn(2, 4, 8, 8)
+    normalize = lambda images: F.batch_norm(images, None, None, training=True)  # noqa: E731
+    expected = x + block.conv2(F.relu(normalize(block.conv1(F.relu(normalize(x))))))
+    assert torch.allclose(block(x), expected, atol=1e-6)
+
+
+def test_discriminator_pools_and_its_norm_can_be_left_out():
+    faces = torch.rand(1, 3, 16, 16)
+    by_pool = []
+    for pool in ('max', 'avg'):
+        torch.manual_seed(0)
+        network = FaceDiscriminator(16, 1 / 16, pool=pool, norm='none')
+        assert not any(hasattr(m, 'parametrizations') for m in network.modules())
+        by_pool.append(network(faces))
+    assert not torch.equal(*by_pool)
+
+
+@pytest.mark.parametrize('scale', [2, 4, 8])
+def test_released_lrgan_networks_at_other_sizes(scale):
+    degrader = LRGANReleasedDegrader(128, scale, width=1 / 16)
+    degrader.noise_weight.data.fill_(0.1)
+    faces = torch.rand(2, 3, 128, 128)
+    small = degrader(faces, torch.randn(2, degrader.noise_dim))
+    assert small.shape == (2, 3, 128 // scale, 128 // scale)
+    assert not torch.equal(small, degrader(faces, torch.randn(2, degrader.noise_dim)))
+    assert LRGANReleasedDiscriminator(128 // scale, 1 / 16)(small).shape == (2, 1)
+
+
+@pytest.mark.parametrize('options, side', [
+    ({}, 64), ({'blocks': (16, 1, 1), 'activation': 'prelu', 'long_skip': True}, 64), ({'blocks': (1, 1)}, 32),
+    ({'blocks': (1, 1, 1, 1), 'upsampling': 'pixelshuffle'}, 128)])
+def test_super_fan_shapes(options, side):
+    assert SuperFANNet(width=1 / 16, **options)(torch.rand(1, 3, 16, 16)).shape == (1, 3, side, side)
+
+
+def test_super_fan_long_skip_adds_the_stem():
+    torch.manual_seed(0)
+    network = SuperFANNet((1, 1), width=1 / 16).eval()
+    skipped = SuperFANNet((1, 1), width=1 / 16, long_skip=True).eval()
+    skipped.load_state_dict(network.state_dict())
+    images = torch.rand(1, 3, 16, 16)
+    stem = network.stem(images)
+    assert torch.equal(network(images), network.output(network.enlarge(network.group(stem))))
+    assert torch.equal(skipped(images), network.output(network.enlarge(network.group(stem) + stem)))
+
+
+@pytest.mark.parametrize('size', [8, 16, 32, 64])
+def test_critic_sizes(size):
+    assert DCGANCritic(size, 1 / 16)(torch.rand(2, 3, size, size)).shape == (2, 1)
 
 
 @pytest.mark.parametrize('network', [DegradationNet(width=1 / 16, norm='spectral'),
@@ -129,7 +190,7 @@ def test_fan_shapes():
     (lambda: RestorationNet(scale=3), 'RestorationNet scale: 3 is not a power of two'),
     (lambda: RestorationNet(blocks=(1, 1, 1, 1)), 'do not go with scale 4'),
     (lambda: RestorationNet(up_norm='group'), "up_norm: unknown value 'group'; choose one of batch, none"),
-    (lambda: RestorationNet(norm='batch'), "norm: unknown value 'batch'"),
+    (lambda: RestorationNet(norm='layer'), "norm: unknown value 'layer'"),
     (lambda: RestorationNet(width=0), 'width: 0 must be a share'),
     (lambda: DegradationNet(size=60), 'size 60 must be a multiple of 16'),
     (lambda: DegradationNet(width=1 / 64), 'which a pixel shuffle'),
@@ -138,6 +199,13 @@ def test_fan_shapes():
     (lambda: FaceDiscriminator(50), '50 is not a multiple of 4'),
     (lambda: FaceDiscriminator(512), 'is above 256'),
     (lambda: FaceDiscriminator(16, 1 / 16)(torch.rand(1, 3, 64, 64)), 'built for size 16'),
+    (lambda: FaceDiscriminator(16, pool='min'), "pool: unknown value 'min'"),
+    (lambda: FaceDiscriminator(16, norm='batch'), "FaceDiscriminator norm: unknown value 'batch'"),
+    (lambda: LRGANReleasedDegrader(size=60), 'size 60 must be a multiple of 16'),
+    (lambda: LRGANReleasedDiscriminator(256), 'size: 256 is not 4 times'),
+    (lambda: SuperFANNet(blocks=(3,)), 'give at least two numbers'),
+    (lambda: SuperFANNet(upsampling='bilinear'), "upsampling: unknown value 'bilinear'"),
+    (lambda: DCGANCritic(128), 'DCGANCritic size: 128 is not 8, 16, 32 or 64'),
     (lambda: FAN(5), 'num_stacks: unknown value 5'),
     (lambda: FAN(1, width=20), 'width: 20 is not a multiple of 16'),
     (lambda: FAN(1, width=16)(torch.rand(1, 3, 100, 100)), 'multiple of 64')])
