@@ -56,13 +56,16 @@ class HeatmapLoss(nn.Module):
         self.start_iter = start_iter
         self.warmup_iter = warmup_iter
 
-    def forward(self, restored: torch.Tensor, truth: torch.Tensor, current_iter: int | None = None) -> torch.Tensor:
+    def forward(self, restored: torch.Tensor, truth: torch.Tensor, current_iter: int | None = None,
+                student: nn.Module | None = None) -> torch.Tensor:
         """Compare two batches of faces.
 
         Args:
             restored: (batch, 3, height, width), RGB in [-1, 1]; the gradient goes here.
             truth: the same faces as they are; no gradient.
             current_iter: for ``start_iter`` and ``warmup_iter``; None: the full weight.
+            student: a FAN of the same shape that looks at the restored faces in the frozen one's stead and learns with
+                the restoration (Super-FAN's joint training, papers.md section 5.3).
 
         Returns:
             scalar, weighted.
@@ -72,9 +75,9 @@ class HeatmapLoss(nn.Module):
         weight = self.loss_weight * self._growth(current_iter)
         if weight == 0:
             return restored.new_zeros(())
-        found = self._heatmaps(restored)
+        found = self._heatmaps(restored, student or self.fan)
         with torch.no_grad():
-            wanted = self._heatmaps(truth)
+            wanted = self._heatmaps(truth, self.fan)
         distances = [self.difference(at_least_float32(a), at_least_float32(b), reduction='sum')
                      for a, b in zip(found, wanted)]
         batch, landmarks, height, width = found[0].shape
@@ -89,8 +92,8 @@ class HeatmapLoss(nn.Module):
             return 0.0
         return min(1.0, (current_iter - self.start_iter) / max(1, self.warmup_iter))
 
-    def _heatmaps(self, images: torch.Tensor) -> list[torch.Tensor]:
-        heatmaps = self.fan(self._prepare(images))
+    def _heatmaps(self, images: torch.Tensor, fan: nn.Module) -> list[torch.Tensor]:
+        heatmaps = fan(self._prepare(images))
         return {'last': heatmaps[-1:], 'first': heatmaps[:1], 'mean': heatmaps}[self.stacks]
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:

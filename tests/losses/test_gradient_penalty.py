@@ -1,0 +1,76 @@
+"""The gradient penalty against critics whose gradient is known, and the hinge losses beside it."""
+import pytest
+import torch
+from basicsr.losses.gan_loss import GANLoss
+from torch import nn
+
+from scgan_fan.losses import GradientPenalty
+
+
+class Linear(nn.Module):
+    """D(x) = <w, x>: its gradient is w everywhere."""
+
+    def __init__(self, weight: torch.Tensor):
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (images * self.weight).flatten(1).sum(dim=1, keepdim=True)
+
+
+class Square(nn.Module):
+    """D(x) = |x|^2 / 2: its gradient is x, so the penalty tells at which point it was taken."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1).square().sum(dim=1, keepdim=True) / 2
+
+
+def images(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_of_a_linear_critic():
+    weight, real, fake = images(3, 4, 4), images(2, 3, 4, 4, seed=1), images(2, 3, 4, 4, seed=2)
+    critic = Linear(weight)
+    penalty = GradientPenalty(10.0)(critic, real, fake, torch.tensor([0.3, 0.9]))
+    length = weight.norm()
+    assert penalty.item() == pytest.approx(10 * (length - 1).item()**2, rel=1e-12)
+    penalty.backward()  # d/dw 10 (|w| - 1)^2
+    assert torch.allclose(critic.weight.grad, 20 * (length - 1) * weight / length, rtol=1e-10)
+
+
+def test_one_point_for_each_pair():
+    real, fake, mix = images(3, 3, 4, 4, seed=1), images(3, 3, 4, 4, seed=2), images(3).abs().clamp_max(1)
+    between = mix.view(3, 1, 1, 1) * real + (1 - mix.view(3, 1, 1, 1)) * fake
+    expected = (between.flatten(1).norm(dim=1) - 1).square().mean()
+    assert GradientPenalty(1.0)(Square(), real, fake, mix).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_gradcheck_in_float64():
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(3, 4, 3).double(), nn.Linear(16, 1).double()
+    real, fake, mix = images(2, 3, 4, 4, seed=1), images(2, 3, 4, 4, seed=2), torch.tensor([0.2, 0.7]).double()
+
+    def penalty(kernel: torch.Tensor) -> torch.Tensor:
+        def critic(x: torch.Tensor) -> torch.Tensor:
+            return second(torch.tanh(nn.functional.conv2d(x, kernel)).flatten(1))
+        return GradientPenalty(1.0)(critic, real, fake, mix)
+
+    assert torch.autograd.gradcheck(penalty, first.weight)
+
+
+@pytest.mark.parametrize('target, is_disc', [(True, True), (False, True), (True, False)])
+def test_hinge_gradcheck_in_float64(target, is_disc):
+    loss = GANLoss('hinge', loss_weight=0.05)
+    judged = torch.tensor([[-1.7], [-0.3], [0.4], [1.6]], dtype=torch.float64, requires_grad=True)  # not at the hinges
+    assert torch.autograd.gradcheck(lambda x: loss(x, target, is_disc=is_disc), judged)
+
+
+def test_no_gradient_to_the_images_and_single_precision_under_autocast():
+    real, fake = images(2, 3, 4, 4).float(), images(2, 3, 4, 4, seed=1).bfloat16().requires_grad_(True)
+    critic = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(8, 1))
+    with torch.autocast('cpu', torch.bfloat16):
+        penalty = GradientPenalty()(critic, real, fake, torch.tensor([0.5, 0.5]))
+    assert penalty.dtype is torch.float32
+    penalty.backward()
+    assert fake.grad is None and critic[0].weight.grad.isfinite().all() and critic[0].weight.grad.any()
