@@ -3,8 +3,11 @@
 ``image_source``     reads a folder, an LMDB, or several of them one after another
 ``*_dataset``        what option files name under ``datasets``; importing this package registers them with BasicSR
 ``dataset_options``  the keys and values that a dataset's block in an option file may have
+``augment``          random changes of training faces: where they lie, and their colours
+``degradations``     from a sharp face to a bad one of fewer pixels
 ``draws``            the randomness of training: from seed, epoch and position alone
 ``sizes``            the sizes that networks need: checked when a dataset reads, made when an LMDB is written
+``landmark_files``   68 points of many images, from .npz, .csv or .pts
 ``lmdb_writer``      what ``scripts/create_lmdb.py`` runs
 """
 import cv2

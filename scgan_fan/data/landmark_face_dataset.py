@@ -5,41 +5,51 @@ import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
+from scgan_fan.data.augment import Augmentation, move_landmarks, warp
 from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.degradations import downsample
 from scgan_fan.data.draws import EpochDraws
-from scgan_fan.data.image_source import make_key, open_source
+from scgan_fan.data.image_source import open_source
+from scgan_fan.data.landmark_files import read_landmarks
 from scgan_fan.data.sizes import read_exact
 from scgan_fan.errors import InputError
-from scgan_fan.faces.landmarks import MIRRORED
 from scgan_fan.images import to_tensor
 
 
 @DATASET_REGISTRY.register()
 class LandmarkFaceDataset(Dataset):
-    """Square face crops and their landmarks, moved at random in training (FAN's augmentation, papers.md section 5.1).
+    """Square faces and their landmarks, moved at random in training (FAN's augmentation, papers.md section 5.1).
+
+    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``.
 
     Options:
-        dataroot: folder, LMDB, or a list of them.
-        landmarks: ``.npz`` file, or a list, with ``name`` and ``landmarks`` (N, 68, 2) in pixels of the image.
-            Only images with landmarks are used.
-        size: height and width; every image must have it. Default 64.
+        dataroot: folder, LMDB, or a list of them. Only images with landmarks are used.
+        landmarks: ``.npz`` or ``.csv`` file, folder of ``.pts`` files, or a list of them, in pixels of the images; see
+            ``scgan_fan.data.landmark_files``.
+        size: height and width. Default 64.
+        crop: absent where every image has this size already; ``fan`` for images of any size: see ``fan_crop``.
+        low_resolution: a factor by which each face is downsampled (bilinear, antialiased) and then enlarged again
+            (bilinear), to train Super-FAN's "FAN retrained on bilinear" (its Table 2). Default: none.
+        augment: a block of ``scgan_fan.data.augment.Augmentation``. Default: none.
         seed: of the augmentation. Default 0.
-        augment: absent for none, or a block of
-            scale: [least, most], rotation: degrees, drawn for ``rotated`` (share) of the samples, shift: pixels,
-            flip: true, colour: 0.3 for channel gains of 0.7 to 1.3.
 
     Items: ``lq`` float32 (3, size, size) RGB in [-1, 1], ``landmarks`` float32 (68, 2) in pixels, ``lq_path``.
+
+    Raises InputError: an option is wrong, or names no images with landmarks; reading an item, for a bad image or a
+    wrong size.
     """
 
     def __init__(self, opt: dict):
         self.opt = opt
-        options = DatasetOptions(opt, required=('dataroot', 'landmarks'),
-                                 defaults={'size': 64, 'seed': 0, 'augment': None})
+        options = DatasetOptions(opt, required=('dataroot', 'landmarks'), defaults={
+            'size': 64, 'crop': None, 'low_resolution': None, 'augment': {}, 'seed': 0})
         self.size = options.whole_number('size')
-        self.augment = options['augment']
+        self.crop = options.choice('crop', (None, 'fan'))
+        self.low_resolution = options.divisor_or_none('low_resolution', of='size')
+        self.augment = options.block('augment', Augmentation)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.source = open_source(options['dataroot'])
-        known = _read_landmarks(options['landmarks'])
+        known = read_landmarks(options['landmarks'])
         self.indices = [i for i, key in enumerate(self.source.keys) if key in known]
         if not self.indices:
             raise InputError(f'{options["landmarks"]}: none of its names is an image of {options["dataroot"]}; give '
@@ -54,41 +64,39 @@ class LandmarkFaceDataset(Dataset):
         return len(self.indices)
 
     def __getitem__(self, position: int) -> dict:
-        index = position % len(self)
-        image, landmarks = read_exact(self.source, self.indices[index], self.size), self.landmarks[index]
-        if self.augment:
-            image, landmarks = _move(image, landmarks, self.augment, self.draws.generator(position))
-        return {'lq': to_tensor(image), 'landmarks': torch.from_numpy(landmarks.astype(np.float32)),
+        index, rng = position % len(self), self.draws.generator(position)
+        image, transform = self._read(index)
+        transform = self.augment.draw_transform(self.size, rng) @ transform
+        image = self.augment.change_colours(warp(image, transform, self.size), rng)
+        if self.low_resolution:
+            image = _lower(image, self.low_resolution)
+        landmarks = move_landmarks(self.landmarks[index], transform).astype(np.float32)
+        return {'lq': to_tensor(image), 'landmarks': torch.from_numpy(landmarks),
                 'lq_path': self.source.keys[self.indices[index]]}
 
-
-def _read_landmarks(paths: str | list[str]) -> dict[str, np.ndarray]:
-    landmarks = {}
-    for path in [paths] if isinstance(paths, str) else paths:
-        try:
-            with np.load(path) as content:
-                landmarks.update(zip((make_key(str(name)) for name in content['name']), content['landmarks']))
-        except (OSError, KeyError, ValueError) as error:
-            raise InputError(f'{path}: not a landmark file ({error}); an .npz with name and landmarks is needed'
-                             ) from error
-    return landmarks
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """An image as stored, and the transform that crops it."""
+        if self.crop is None:
+            return read_exact(self.source, self.indices[index], self.size), np.eye(3)
+        return self.source.read(self.indices[index]), fan_crop(self.landmarks[index], self.size)
 
 
-def _move(image: np.ndarray, landmarks: np.ndarray, augment: dict, rng: np.random.Generator):
-    """Rotate, scale, shift, mirror and tint a face together with its landmarks."""
-    size = image.shape[0]
-    angle = 0.0
-    if rng.random() < augment.get('rotated', 0.4):
-        angle = rng.uniform(-1, 1) * augment.get('rotation', 30)
-    scale = rng.uniform(*augment.get('scale', (0.7, 1.3)))
-    shift = rng.uniform(-1, 1, 2) * augment.get('shift', 0)
-    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), angle, scale)
-    matrix[:, 2] += shift
-    landmarks = landmarks @ matrix[:, :2].T + matrix[:, 2]
-    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV puts pixel centres at whole numbers
-    image = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    if augment.get('flip', True) and rng.random() < 0.5:
-        image = image[:, ::-1]
-        landmarks = (landmarks * (-1, 1) + (size, 0))[MIRRORED]
-    gains = 1 + rng.uniform(-1, 1, 3) * augment.get('colour', 0.3)
-    return np.clip(image * gains, 0, 255).astype(np.uint8), landmarks
+def fan_crop(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """The transform (3, 3) of an image to the square of ``size`` pixels that FAN is trained on (papers.md section 5.1).
+
+    Around the box of its landmarks (68, 2), whose centre is raised by 0.12 of its height; the side is 200 / 195 of the
+    box's width and height together, so that the box spans about half of it.
+    """
+    least, most = landmarks.min(axis=0), landmarks.max(axis=0)
+    width, height = most - least
+    centre = (least + most) / 2 - (0, 0.12 * height)
+    enlargement = size / (200 * (width + height) / 195)
+    transform = np.diag((enlargement, enlargement, 1))
+    transform[:2, 2] = size / 2 - enlargement * centre
+    return transform
+
+
+def _lower(image: np.ndarray, factor: int) -> np.ndarray:
+    """Take away the details that downsampling by ``factor`` takes."""
+    size = len(image)
+    return cv2.resize(downsample(image, size // factor, 'bilinear'), (size, size), interpolation=cv2.INTER_LINEAR)

@@ -1,11 +1,11 @@
 """HR faces with LR versions of themselves: for validation, and for training methods that need pairs."""
-import numpy as np
-import torch
-import torch.nn.functional as F
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
+from scgan_fan.data.augment import Augmentation, read_augmented
 from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.degradations import Degradation
+from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.sizes import read_exact, read_hr
 from scgan_fan.errors import InputError
@@ -14,15 +14,22 @@ from scgan_fan.images import to_tensor
 
 @DATASET_REGISTRY.register()
 class PairedFaceDataset(Dataset):
-    """Faces with ground truth, the LR side read from files or made by plain downsampling (papers.md section 2.9).
+    """Faces with ground truth, the LR side read from files or made from HR (papers.md sections 2.9, 4.2 and 5.3).
+
+    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``. What
+    is drawn depends on seed, epoch and position only; validation, which begins no epochs, sees the same each time.
 
     Options:
         dataroot_gt: HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced).
         dataroot_lq: LR faces, likewise, with the same keys; exactly ``gt_size / scale``. Default: made from HR.
         scale: HR side / LR side.
         gt_size: HR height and width, pixels. Default 64.
-        downsampling: how LR is made: ``bilinear``, ``bicubic`` (both antialiased) or ``area``; rounded to 8 bit.
-            Default bilinear. Only without ``dataroot_lq``.
+        downsampling: how LR is made: ``bilinear``, ``bicubic`` (both antialiased), ``area``, or ``random``: one of the
+            first two; rounded to 8 bit. Default bilinear. Only without ``dataroot_lq``.
+        degradation: instead of ``downsampling``, a block of ``scgan_fan.data.degradations.Degradation``.
+        augment: a block of ``scgan_fan.data.augment.Augmentation``, for HR before LR is made from it. With
+            ``dataroot_lq`` only ``flip``, of both.
+        seed: of the draws. Default 0.
         num_images: take only the first so many. Default: all.
 
     Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
@@ -35,38 +42,54 @@ class PairedFaceDataset(Dataset):
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'scale'), defaults={
-            'dataroot_lq': None, 'gt_size': 64, 'downsampling': None, 'num_images': None})
+            'dataroot_lq': None, 'gt_size': 64, 'downsampling': None, 'degradation': None, 'augment': None, 'seed': 0,
+            'num_images': None})
+        options.at_most_one('dataroot_lq', 'downsampling', 'degradation')
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
-        self.downsampling = options.choice('downsampling', (None, 'bilinear', 'bicubic', 'area')) or 'bilinear'
+        self.augment = options.block('augment', Augmentation)
+        self.degrade = options.block('degradation', Degradation) or Degradation(
+            'PairedFaceDataset', {'downsampling': options['downsampling']})
+        self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.gt = open_source(options['dataroot_gt'])
         self.keys = self.gt.keys[:options.whole_number_or_none('num_images')]
         self.lq = None
         if options['dataroot_lq'] is not None:
-            if options['downsampling'] is not None:
-                raise InputError('PairedFaceDataset: dataroot_lq and downsampling exclude each other; remove one')
+            _check_only_flips(options['augment'] or {})
             self.lq = open_source(options['dataroot_lq'])
             self._lq_indices = _match(self.gt, self.lq)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other changes from now on; called by the sampler, in the main process."""
+        self.draws.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, index: int) -> dict:
-        gt = read_hr(self.gt, index, self.gt_size)
-        if self.lq is None:
-            lq = downsample(gt, self.lq_size, self.downsampling)
-        else:
-            lq = read_exact(self.lq, self._lq_indices[index], self.lq_size)
+    def __getitem__(self, position: int) -> dict:
+        index = position % len(self)
+        rng = self.draws.generator(position)
+        gt, lq = self._make_pair(index, rng) if self.lq is None else self._read_pair(index, rng)
         key = self.keys[index]
         return {'gt': to_tensor(gt), 'lq': to_tensor(lq), 'gt_path': key, 'lq_path': key}
 
+    def _make_pair(self, index: int, rng) -> tuple:
+        gt = read_augmented(self.gt, index, self.gt_size, self.augment, rng)
+        return gt, self.degrade(gt, self.lq_size, rng)
 
-def downsample(image: np.ndarray, size: int, mode: str) -> np.ndarray:
-    """``uint8`` RGB (height, width, 3) -> (size, size, 3) by ``bilinear``, ``bicubic`` (antialiased) or ``area``."""
-    # in 8-bit units, not in [-1, 1]: sums are exact there, so that ties round the same on every machine
-    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
-    small = F.interpolate(pixels, (size, size), mode=mode, antialias=mode != 'area')
-    return small[0].round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    def _read_pair(self, index: int, rng) -> tuple:
+        gt = read_hr(self.gt, index, self.gt_size)
+        lq = read_exact(self.lq, self._lq_indices[index], self.lq_size)
+        if self.augment and self.augment.draw_flip(rng):
+            gt, lq = gt[:, ::-1], lq[:, ::-1]
+        return gt, lq
+
+
+def _check_only_flips(augment: dict) -> None:
+    others = [key for key, value in augment.items() if key != 'flip' and value is not None]
+    if others:
+        raise InputError(f'PairedFaceDataset: augment has {", ".join(others)}, which LR faces from files cannot '
+                         'follow; remove dataroot_lq, or all but flip')
 
 
 def _match(gt, lq) -> list[int]:

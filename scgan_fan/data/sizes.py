@@ -20,16 +20,18 @@ def reduce_area(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def read_hr(source, index: int, size: int) -> np.ndarray:
-    """Read image ``index`` of ``source`` as (size, size, 3), reduced where it is larger.
-
-    Raises InputError where it is not square or is smaller.
-    """
+def read_square(source, index: int, size: int) -> np.ndarray:
+    """Read image ``index`` of ``source``, which must be square and ``size`` or larger: InputError otherwise."""
     image = source.read(index)
     height, width = image.shape[:2]
     if height != width or height < size:
         raise _wrong_size(source.name(index), image, f'a square of {size}x{size} or more', size)
-    return reduce_area(image, size)
+    return image
+
+
+def read_hr(source, index: int, size: int) -> np.ndarray:
+    """``read_square``, reduced to (size, size, 3) where it is larger."""
+    return reduce_area(read_square(source, index, size), size)
 
 
 def read_exact(source, index: int, size: int) -> np.ndarray:

@@ -2,13 +2,14 @@
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
+from scgan_fan.data.augment import Augmentation, read_augmented
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_exact, read_hr
+from scgan_fan.data.sizes import read_exact
 from scgan_fan.images import to_tensor
 
-PARTNERS, FLIPS = 0, 1  # what a generator of EpochDraws is for
+PARTNERS, AUGMENTS = 0, 1  # what a generator of EpochDraws is for
 
 
 @DATASET_REGISTRY.register()
@@ -24,7 +25,9 @@ class UnpairedFaceDataset(Dataset):
         dataroot_lq: LR faces: likewise; exactly ``gt_size / scale``.
         scale: HR side / LR side.
         gt_size: HR height and width, pixels. Default 64.
-        use_hflip: mirror HR and LR, each for itself, in half of the draws. Default false.
+        augment: a block of ``scgan_fan.data.augment.Augmentation`` for HR. LR is only mirrored where its ``flip`` is
+            on, HR or not: turning and scaling 16 pixels would smooth away what is to be learned from them.
+            Default: none.
         seed: of the draws. Default 0.
 
     Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
@@ -36,17 +39,17 @@ class UnpairedFaceDataset(Dataset):
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
-                                 defaults={'gt_size': 64, 'use_hflip': False, 'seed': 0})
+                                 defaults={'gt_size': 64, 'augment': None, 'seed': 0})
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
-        self.use_hflip = options.choice('use_hflip', (True, False))
+        self.augment = options.block('augment', Augmentation)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.gt = open_source(options['dataroot_gt'])
         self.lq = open_source(options['dataroot_lq'])
         self._permutations = {}
 
     def set_epoch(self, epoch: int) -> None:
-        """Draw other partners and flips from now on; called by the sampler, in the main process."""
+        """Draw other partners and changes from now on; called by the sampler, in the main process."""
         self.draws.set_epoch(epoch)
 
     def __len__(self) -> int:
@@ -54,12 +57,11 @@ class UnpairedFaceDataset(Dataset):
 
     def __getitem__(self, position: int) -> dict:
         gt_index, lq_index = position % len(self.gt), self._partner(position)
-        gt = read_hr(self.gt, gt_index, self.gt_size)
+        rng = self.draws.generator(AUGMENTS, position)
+        gt = read_augmented(self.gt, gt_index, self.gt_size, self.augment, rng)
         lq = read_exact(self.lq, lq_index, self.lq_size)
-        if self.use_hflip:
-            flip_gt, flip_lq = self.draws.generator(FLIPS, position).integers(2, size=2)
-            gt = gt[:, ::-1] if flip_gt else gt
-            lq = lq[:, ::-1] if flip_lq else lq
+        if self.augment and self.augment.draw_flip(rng):
+            lq = lq[:, ::-1]
         return {'gt': to_tensor(gt), 'lq': to_tensor(lq),
                 'gt_path': self.gt.keys[gt_index], 'lq_path': self.lq.keys[lq_index]}
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
+from scgan_fan.data.degradations import downsample
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
 from scgan_fan.data.paired_face_dataset import PairedFaceDataset
@@ -118,7 +119,7 @@ def test_no_flip_by_default(faces):
 
 def test_hr_and_lr_are_flipped_each_for_itself(faces):
     plain = epoch_of(unpaired(faces), positions=range(200))
-    flipped = epoch_of(unpaired(faces, use_hflip=True), positions=range(200))
+    flipped = epoch_of(unpaired(faces, augment={'flip': True}), positions=range(200))
     seen = Counter()
     for before, after in zip(plain, flipped):
         assert before['lq_path'] == after['lq_path']
@@ -149,7 +150,30 @@ def test_larger_hr_is_reduced_by_area(faces, tmp_path, write_faces):
     assert np.abs(reduced - mean).max() <= 0.51
 
 
+def test_augment_changes_hr_and_mirrors_lr(faces):
+    augment = {**AUGMENT, 'shift': 0}
+    plain, augmented = epoch_of(unpaired(faces)), epoch_of(unpaired(faces, augment=augment))
+    mirrored = 0
+    for before, after in zip(plain, augmented):
+        assert (before['gt_path'], before['lq_path']) == (after['gt_path'], after['lq_path'])
+        assert not torch.equal(before['gt'], after['gt'])
+        mirrored += torch.equal(after['lq'], before['lq'].flip(-1))
+        assert torch.equal(after['lq'], before['lq']) or torch.equal(after['lq'], before['lq'].flip(-1))
+    assert len(plain) / 4 < mirrored < len(plain) * 3 / 4
+    still = epoch_of(unpaired(faces, augment={**augment, 'flip': False}))
+    assert all(torch.equal(before['lq'], after['lq']) for before, after in zip(plain, still))
+
+
+def test_an_empty_augment_block_is_none(faces):
+    assert_same_items(epoch_of(unpaired(faces, augment={})), epoch_of(unpaired(faces)))
+
+
 # ---------------------------------------------------------------- workers
+
+AUGMENT = {'flip': True, 'scale': [0.85, 1.15], 'rotation': 30, 'shift': 1, 'colour': 0.1, 'brightness': 0.1,
+           'contrast': 0.1}
+DEGRADATION = {'blur_sigma': [0.1, 1], 'downsampling': 'random', 'noise': [1, 25], 'jpeg': [30, 95]}
+
 
 def load(dataset, epochs=(0, 1), **loader_options):
     """All items of some epochs, in the order of the positions of an enlarged epoch."""
@@ -163,7 +187,7 @@ def load(dataset, epochs=(0, 1), **loader_options):
 
 @pytest.fixture(scope='module')
 def without_workers(faces):
-    items = load(unpaired(faces, '.lmdb', use_hflip=True))
+    items = load(unpaired(faces, '.lmdb', augment={'flip': True}))
     assert partners(items[:len(items) // 2]) != partners(items[len(items) // 2:])
     return items
 
@@ -171,16 +195,27 @@ def without_workers(faces):
 @pytest.mark.parametrize('workers', [1, 2])
 @pytest.mark.parametrize('persistent', [False, True])
 def test_forked_workers_give_the_same_items(faces, without_workers, workers, persistent):
-    items = load(unpaired(faces, '.lmdb', use_hflip=True), num_workers=workers, persistent_workers=persistent,
+    items = load(unpaired(faces, '.lmdb', augment={'flip': True}), num_workers=workers, persistent_workers=persistent,
                  multiprocessing_context='fork')
     assert_same_items(items, without_workers)
 
 
 def test_spawned_persistent_workers_give_the_same_items(faces, without_workers):
-    dataset = unpaired(faces, '.lmdb', use_hflip=True)
+    dataset = unpaired(faces, '.lmdb', augment={'flip': True})
     dataset[0]  # an open LMDB must not keep the dataset from being sent to another process
     items = load(dataset, num_workers=1, persistent_workers=True, multiprocessing_context='spawn')
     assert_same_items(items, without_workers)
+
+
+@pytest.mark.parametrize('build, options', [
+    (unpaired, {'augment': AUGMENT}), (paired, {'augment': AUGMENT, 'degradation': DEGRADATION})])
+def test_changes_do_not_depend_on_workers(faces, build, options):
+    alone = load(build(faces, **options))
+    assert_same_items(load(build(faces, **options), num_workers=2, persistent_workers=True,
+                           multiprocessing_context='fork'), alone)
+    draws = {(item['gt'].numpy().tobytes(), item['lq'].numpy().tobytes()) for item in alone}
+    assert len(draws) == len(alone)  # each position of each epoch has its own
+    assert not torch.equal(alone[0]['gt'], build(faces, seed=1, **options)[0]['gt'])
 
 
 def test_training_and_validation_share_an_lmdb(faces):
@@ -233,6 +268,35 @@ def test_downsampling_is_bilinear_by_default(faces):
     assert not torch.equal(items[None], items['bicubic'])
 
 
+def test_degradation_draws_for_each_face_and_epoch(faces):
+    dataset = paired(faces, degradation=DEGRADATION)
+    plain, first, again = paired(faces)[0], dataset[0], dataset[0]
+    assert_same_items([first], [again])  # validation, which begins no epochs, sees the same each time
+    assert torch.equal(first['gt'], plain['gt']) and not torch.equal(first['lq'], plain['lq'])
+    beyond, = epoch_of(dataset, 0, [HR_COUNT])
+    later, = epoch_of(dataset, 1, [0])
+    assert first['gt_path'] == beyond['gt_path'] == later['gt_path']
+    assert len({item['lq'].numpy().tobytes() for item in (first, beyond, later)}) == 3
+
+
+def test_lr_is_made_from_the_augmented_hr(faces):
+    for item in epoch_of(paired(faces, augment=AUGMENT)):
+        expected = downsample(to_image(item['gt']), 2, 'bilinear')
+        assert np.array_equal(to_image(item['lq']), expected)
+
+
+def test_pairs_from_files_are_mirrored_together(faces, tmp_path, write_faces):
+    small = str(write_faces(tmp_path / 'small', HR_COUNT, 2))
+    plain = epoch_of(paired(faces, dataroot_lq=small))
+    mirrored = 0
+    for before, after in zip(plain, epoch_of(paired(faces, dataroot_lq=small, augment={'flip': True, 'scale': None}))):
+        flip = not torch.equal(before['gt'], after['gt'])
+        for key in ('gt', 'lq'):
+            assert torch.equal(after[key], before[key].flip(-1) if flip else before[key])
+        mirrored += flip
+    assert len(plain) / 4 < mirrored < len(plain) * 3 / 4
+
+
 def test_num_images_takes_the_first(faces):
     assert [paired(faces, num_images=3)[index]['gt_path'] for index in range(3)] == ['000', '001', '002']
     assert len(paired(faces, num_images=3)) == 3
@@ -283,14 +347,22 @@ def test_wrong_lr_size(faces, tmp_path, write_faces, height, width):
 @pytest.mark.parametrize('build, options, message', [
     (unpaired, {'dataroot_gt': None}, 'UnpairedFaceDataset: option dataroot_gt is missing'),
     (unpaired, {'scale': None}, 'option scale is missing'),
-    (unpaired, {'use_hflp': True}, 'unknown option use_hflp; its own are dataroot_gt, dataroot_lq, gt_size'),
-    (unpaired, {'use_hflip': 'yes'}, "option use_hflip is 'yes'; it must be True or False"),
+    (unpaired, {'use_hflp': True}, 'unknown option use_hflp; its own are augment, dataroot_gt, dataroot_lq'),
+    (unpaired, {'augment': {'flip': 'yes'}}, "augment: option flip is 'yes'; it must be True or False"),
     (unpaired, {'gt_size': 10}, 'option gt_size is 10; it must be a multiple of the scale 4'),
     (unpaired, {'gt_size': 8.0}, r'option gt_size is 8\.0; it must be a whole number, 1 or more'),
     (unpaired, {'seed': -1}, 'option seed is -1; it must be a whole number, 0 or more'),
     (unpaired, {'dataroot_lq': 'nowhere'}, 'nowhere: does not exist'),
     (paired, {'downsampling': 'nearest'}, "option downsampling is 'nearest'; it must be bilinear or bicubic or area"),
     (paired, {'downsampling': 'area', 'dataroot_lq': 'x'}, 'dataroot_lq and downsampling exclude each other'),
+    (paired, {'downsampling': 'area', 'degradation': {}}, 'downsampling and degradation exclude each other'),
+    (paired, {'dataroot_lq': 'x', 'degradation': {}}, 'dataroot_lq and degradation exclude each other'),
+    (paired, {'dataroot_lq': 'x', 'augment': {'flip': True, 'rotation': 30, 'colour': 0.1}},
+     'augment has rotation, colour, which LR faces from files cannot follow'),
+    (paired, {'augment': {'size': 1}}, 'PairedFaceDataset: augment: unknown option size'),
+    (paired, {'degradation': {'size': 1}}, 'PairedFaceDataset: degradation: unknown option size'),
+    (paired, {'degradation': True}, 'option degradation is True; it must be a block of options'),
+    (unpaired, {'augment': True}, 'option augment is True; it must be a block of options'),
     (paired, {'num_images': 0}, 'option num_images is 0'),
     (low_resolution, {'dataroot_lq': None}, 'LowResolutionFaceDataset: option dataroot_lq is missing'),
     (low_resolution, {'size': True}, 'option size is True'),

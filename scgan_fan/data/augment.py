@@ -1,0 +1,110 @@
+"""Random changes of training faces: where they lie, and their colours.
+
+A transform is a (3, 3) matrix that takes a point (x, y, 1) of the image to where it lies in the result, both in pixels
+where pixel i covers i to i + 1. Crop and augmentation are multiplied, so that an image is interpolated once.
+"""
+import cv2
+import numpy as np
+
+from scgan_fan.data.dataset_options import Options
+from scgan_fan.data.sizes import read_hr, read_square, reduce_area
+from scgan_fan.faces.landmarks import MIRRORED
+
+COLOURS = {'colour': 0, 'brightness': 0, 'contrast': 0}
+
+
+class ColourChange:
+    """Random gains of an image's colours: of each channel, of all together, and of the contrast.
+
+    Super-FAN (section 5.2 there, papers.md 5.3) names the three and gives no formulas; these are the usual ones.
+
+    Options, each half the range of a gain, 0 to 1 (0.3: gains of 0.7 to 1.3; 0, the default: none):
+        colour: of each channel for itself, as FAN is trained.
+        brightness: of all channels.
+        contrast: of the distance from the image's mean, which is one number for all pixels and channels.
+    """
+
+    def __init__(self, options: Options):
+        self.colour, self.brightness, self.contrast = (options.number(key, 0, 1) for key in COLOURS)
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """``uint8`` RGB (height, width, 3) -> the same with its colours changed."""
+        gains = 1 + rng.uniform(-1, 1, 3) * self.colour
+        brightness, contrast = 1 + rng.uniform(-1, 1, 2) * (self.brightness, self.contrast)
+        pixels = image * (gains * brightness)
+        mean = pixels.mean()
+        return np.rint(mean + (pixels - mean) * contrast).clip(0, 255).astype(np.uint8)
+
+
+class Augmentation:
+    """A random similarity transform and change of colour; what its block does not name is left as it is.
+
+    Options:
+        flip: true to mirror half of the faces.
+        scale: [least, most], about the middle.
+        rotation: the largest angle either way, degrees.
+        rotated: share of the faces that are rotated. Default 1.
+        shift: the furthest either way, pixels of the result.
+        colour, brightness, contrast: see ``ColourChange``.
+
+    Raises:
+        InputError: an option is unknown or has a value that is not allowed.
+    """
+
+    def __init__(self, owner: str, opt: dict):
+        options = Options(owner, opt, defaults={
+            'flip': False, 'scale': [1, 1], 'rotation': 0, 'rotated': 1, 'shift': 0, **COLOURS})
+        self.flip = options.choice('flip', (True, False))
+        self.scale = options.interval('scale', least=0.1)
+        self.rotation = options.number('rotation', 0, 180)
+        self.rotated = options.number('rotated', 0, 1)
+        self.shift = options.number('shift')
+        self.change_colours = ColourChange(options)
+
+    def draw_flip(self, rng: np.random.Generator) -> bool:
+        """Whether to mirror a face."""
+        return self.flip and rng.random() < 0.5
+
+    def draw_transform(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """The transform of one square face of ``size`` pixels within itself: rotated and scaled, shifted, mirrored."""
+        angle = 0.0
+        if rng.random() < self.rotated:
+            angle = rng.uniform(-1, 1) * self.rotation
+        transform = np.eye(3)
+        transform[:2] = cv2.getRotationMatrix2D((size / 2, size / 2), angle, rng.uniform(*self.scale))
+        transform[:2, 2] += rng.uniform(-1, 1, 2) * self.shift
+        if self.draw_flip(rng):
+            transform[0] = (0, 0, size) - transform[0]
+        return transform
+
+
+def read_augmented(source, index: int, size: int, augment: Augmentation | None,
+                   rng: np.random.Generator) -> np.ndarray:
+    """``read_hr``, and ``augment`` where there is one: from the image as stored, in one interpolation."""
+    if augment is None:
+        return read_hr(source, index, size)
+    image = read_square(source, index, size)
+    reduction = size / len(image)
+    transform = augment.draw_transform(size, rng) @ np.diag((reduction, reduction, 1))
+    return augment.change_colours(warp(image, transform, size), rng)
+
+
+def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
+    """The image (height, width, 3), ``uint8``, as the transform shows it: (size, size, 3).
+
+    Bilinear; where the image is much reduced, each pixel is the mean of several samples, so that nothing between them
+    is lost. What lies outside the image repeats its border.
+    """
+    samples = max(1, round(1 / np.sqrt(abs(np.linalg.det(transform)))))  # of each pixel, along each axis
+    matrix = (np.diag((samples, samples, 1)) @ transform)[:2]
+    matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV puts pixel centres at whole numbers
+    sampled = cv2.warpAffine(image, matrix, (size * samples, size * samples), flags=cv2.INTER_LINEAR,
+                             borderMode=cv2.BORDER_REPLICATE)
+    return reduce_area(sampled, size)
+
+
+def move_landmarks(landmarks: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """Landmarks (68, 2) of an image -> those of what ``warp`` makes of it; mirrored, left is called right."""
+    if np.linalg.det(transform) < 0:
+        landmarks = landmarks[MIRRORED]
+    return landmarks @ transform[:2, :2].T + transform[:2, 2]
