@@ -98,7 +98,7 @@ def step():
     cycles = model.run_cycles(hr, lr, z)
     for key in ('synthetic_lr', 'sr_synthetic', 'sr_real', 'redegraded_lr'):
         measured['images'][f'train.{key}'] = getattr(cycles, key).detach().clone()
-    measured['losses'].update(model.train_discriminators([cycles]))
+    measured['losses'].update(model.train_discriminators([cycles], 1))
     for name in ('d_l1', 'd_l2', 'd_h1', 'd_h2'):
         measured['grad_norm'][name] = gradient_norms(model.networks[name])
     measured['losses'].update(model.train_generators([cycles], 1))

@@ -80,7 +80,7 @@ def test_discriminators_get_no_gradient_in_the_generators_step(semi_cycle, batch
     model = build(semi_cycle)
     model.feed_data(batch)
     parts = [model.run_cycles(model.gt, model.lq, model.draw_noise(1))]
-    model.train_discriminators(parts)
+    model.train_discriminators(parts, 1)
     before = [p.grad.clone() for name in model.discriminators for p in model.networks[name].parameters()]
     model.train_generators(parts, 1)
     after = [p.grad for name in model.discriminators for p in model.networks[name].parameters()]
@@ -240,14 +240,75 @@ def change(*path, to):
     (change('train', 'pixel_lr_opt', 'type', to='L9Loss'), "pixel_lr_opt: unknown loss 'L9Loss'"),
     (change('train', 'adv_l1_opt', 'gan_type', to='hings'), 'adv_l1_opt: GAN type hings'),
     (change('train', 'optim_g', 'type', to='Adan'), "optim type: unknown value 'Adan'"),
+    (change('train', 'optim_d', 'betas', to=[0, 0.9]), 'optimizer of .*: betas must be either both floats'),
     (change('network_g', 'widht', to=1), "network_g: .*unexpected keyword argument 'widht'"),
     (change('network_g', 'type', to='RestorationNets'), "network_g: No object named 'RestorationNets'"),
     (change('network_d_l1', to=None), 'adv_l1_opt: needs network_d_l1; add it or leave the block out'),
     (change('train', 'adv_l1_opt', to=None), 'network_d_l1: judges nothing without train: adv_l1_opt'),
     (change('network_degrade_hl', to=None), 'needs network_degrade_hl'),
-    (change('network_g', to=None), 'no network_g block'),
+    (change('network_g', to=None), 'cycle_hr_opt: needs network_g'),
     (change('path', 'pretrain_network_g', to='nowhere.pth'), 'nowhere.pth: no such checkpoint')])
 def test_mistakes_in_the_option_file(semi_cycle, break_it, message):
     break_it(semi_cycle)
     with pytest.raises(InputError, match=message):
         build(semi_cycle)
+
+
+# ---- LRGAN: the forward cycle alone, in stages ----
+
+@pytest.fixture
+def forward_cycle(semi_cycle) -> dict:
+    """Both networks of LRGAN and their discriminators."""
+    for name in ('network_degrade_sl', 'network_d_l2', 'network_d_h2'):
+        del semi_cycle[name]
+    for term in ('pixel_hr', 'cycle_lr', 'adv_l2', 'adv_h2'):
+        del semi_cycle['train'][f'{term}_opt']
+    semi_cycle['network_g'].update(norm='batch', relu_skip=False)
+    semi_cycle['network_degrade_hl'].update(norm='batch', relu_skip=False)
+    return semi_cycle
+
+
+def test_a_degrader_is_trained_and_tested_alone(forward_cycle, batch):
+    del forward_cycle['network_g'], forward_cycle['network_d_h1']
+    del forward_cycle['train']['cycle_hr_opt'], forward_cycle['train']['adv_h1_opt']
+    model = train(forward_cycle, batch)
+    assert list(model.losses) == ['l_d_l1', 'l_pixel_lr', 'l_adv_l1']
+    average, current = model.net_g_ema.state_dict(), model.networks['degrade_hl'].state_dict()
+    assert average.keys() == current.keys()
+    model.test()
+    images = model.current_images()
+    assert list(images) == ['HR', 'pooled', 'ours'] and images['ours'].shape == images['pooled'].shape == (16, 16, 3)
+    assert model.metric_inputs()['img'].shape == (16, 16, 3)
+
+
+def test_a_frozen_degrader_stays_and_gives_fresh_noise(forward_cycle, batch):
+    del forward_cycle['network_d_l1'], forward_cycle['train']['pixel_lr_opt'], forward_cycle['train']['adv_l1_opt']
+    forward_cycle['train']['frozen'] = ['degrade_hl']
+    start, model = build(forward_cycle), train(forward_cycle, batch)
+    for (name, old), new in zip(start.networks['degrade_hl'].state_dict().items(),
+                                model.networks['degrade_hl'].state_dict().values()):
+        assert torch.equal(old, new), name
+    assert list(model.losses) == ['l_d_h1', 'l_cycle_hr', 'l_adv_h1']
+    assert not model.networks['degrade_hl'].training and model.networks['g'].training
+    first, second = (model.run_cycles(model.gt, model.lq, model.draw_noise(i)).synthetic_lr for i in (1, 2))
+    assert not torch.equal(first, second)
+
+
+def test_the_joint_stage_teaches_the_degrader_by_the_restored_face(forward_cycle, batch):
+    forward_cycle['train']['cycle_grad'] = 'through'
+    model = build(forward_cycle)
+    model.feed_data(batch)
+    terms = model.generator_terms(model.run_cycles(model.gt, model.lq, model.draw_noise(1)), 1)
+    gradient, = torch.autograd.grad(terms['cycle_hr'], model.networks['degrade_hl'].output[0].weight)
+    assert gradient.any()
+
+
+def test_joint_fine_tuning_of_fan(semi_cycle, heatmap, batch):
+    semi_cycle['train'].update(heatmap_opt=heatmap, optim_fan={'type': 'RMSprop', 'lr': 1e-4})
+    semi_cycle['network_fan'] = {'type': 'FAN', **heatmap['network']}
+    start, model = build(semi_cycle), train(semi_cycle, batch)
+    teacher = [m.terms['heatmap_opt'].fan.state_dict() for m in (start, model)]
+    assert all(torch.equal(old, new) for old, new in zip(*(state.values() for state in teacher)))
+    moved = [not torch.equal(old, new) for old, new in zip(start.networks['fan'].parameters(),
+                                                           model.networks['fan'].parameters())]
+    assert all(moved)
