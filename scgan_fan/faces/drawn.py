@@ -17,22 +17,12 @@ import numpy as np
 from tqdm import tqdm
 
 from scgan_fan.errors import InputError
+from scgan_fan.faces.mean_face import mean_landmarks, mirrored
 from scgan_fan.images import write_image
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The mean head
 # ---------------------------------------------------------------------------------------------------------------------
-
-_JAW = [(-71, 0, -95), (-70, 20, -93), (-68, 38, -90), (-64, 56, -82), (-57, 73, -70), (-47, 88, -53), (-34, 101, -35),
-        (-18, 110, -21), (0, 113, -14)]
-_BROW = [(-59, -12, -25), (-50, -20, -12), (-38, -23, -3), (-25, -20, 3), (-13, -16, 5)]
-_NOSE_BRIDGE = [(0, -1, 3), (0, 11, 9), (0, 23, 16), (0, 35, 22)]
-_NOSE_BASE = [(-14, 43.5, 3), (-7.5, 46, 8), (0, 48, 10)]
-_EYE = [(-45, 1, -20), (-38, -3.8, -13.5), (-28, -3.8, -11), (-19.5, 2, -13), (-28, 4, -12), (-38, 4, -14.5)]
-_MOUTH_OUTER = [(-29, 65, -7), (-19, 62, 1.5), (-8, 59.5, 7.5), (0, 61, 8.5)]
-_MOUTH_LOWER = [(0, 80.5, 5), (-8, 79.5, 4), (-18.5, 75, -0.5)]
-_MOUTH_INNER = [(-25.5, 66, -6), (-9, 66, 5), (0, 66.8, 6.5)]
-_MOUTH_INNER_LOWER = [(0, 71, 5), (-9, 70.2, 3.5)]
 
 # Points that are no landmarks but shape the surface: in the middle of the face, and on its left (and mirrored).
 _MIDDLE = [(0, -32, 8), (0, -50, 6), (0, -70, -4), (0, -88, -20), (0, -104, -55), (0, 43, 17.5), (0, 53, 8),
@@ -55,19 +45,6 @@ _LONGITUDE = np.arange(-1.8, 1.8001, _STEP)
 _HEIGHT = np.arange(-0.98, 1.4201, _STEP)
 
 
-def _mirrored(points: list) -> np.ndarray:
-    return np.array(points, float) * (-1, 1, 1)
-
-
-def _landmark_means() -> np.ndarray:
-    """The 68 points in iBUG order: (68, 3)."""
-    parts = [_JAW, _mirrored(_JAW[-2::-1]), _BROW, _mirrored(_BROW[::-1]), _NOSE_BRIDGE,
-             _NOSE_BASE, _mirrored(_NOSE_BASE[1::-1]), _EYE, _mirrored([_EYE[i] for i in (3, 2, 1, 0, 5, 4)]),
-             _MOUTH_OUTER, _mirrored(_MOUTH_OUTER[-2::-1]), _mirrored(_MOUTH_LOWER[:0:-1]), _MOUTH_LOWER,
-             _MOUTH_INNER, _mirrored(_MOUTH_INNER[-2::-1]), _mirrored(_MOUTH_INNER_LOWER[:0:-1]), _MOUTH_INNER_LOWER]
-    return np.concatenate([np.array(part, float) for part in parts])
-
-
 def _unroll(points: np.ndarray) -> np.ndarray:
     """Head points (N, 3) -> longitude and height on the unrolled head (N, 2)."""
     return np.stack([np.arctan2(points[:, 0], points[:, 2] - _AXIS_Z), points[:, 1] / _RADIUS], axis=1)
@@ -84,7 +61,7 @@ class _Head:
     def __init__(self) -> None:
         under, under_flat = (np.array(part, float) for part in zip(*_UNDER))
         off_middle = under[:, 0] < 0
-        shared = np.concatenate([_landmark_means(), _MIDDLE, _SIDE, _mirrored(_SIDE)])
+        shared = np.concatenate([mean_landmarks(), _MIDDLE, _SIDE, mirrored(_SIDE)])
         self.controls = np.concatenate([shared, under, under[off_middle] * (-1, 1, 1)])
         self.flat = np.concatenate([_unroll(shared), under_flat, under_flat[off_middle] * (-1, 1)])
         n = len(self.flat)

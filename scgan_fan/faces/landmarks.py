@@ -5,6 +5,8 @@ image. 68 points in iBUG order.
 """
 import torch
 
+from scgan_fan.errors import check_choice
+
 # What a left-right mirrored face calls each point: jaw, brows, nose, eyes, mouth (iBUG-68 scheme).
 MIRRORED = (
     list(range(16, -1, -1)) + list(range(26, 16, -1)) + [27, 28, 29, 30] + [35, 34, 33, 32, 31]
@@ -74,7 +76,11 @@ def normalized_mean_error(predicted: torch.Tensor, truth: torch.Tensor, normaliz
 
     Returns:
         (batch,), 0.03 for 3 %.
+
+    Raises:
+        InputError: the normalizer is neither.
     """
+    check_choice('normalizer', normalizer, ('box', 'inter_ocular'))
     distance = (predicted - truth).norm(dim=-1).mean(dim=-1)
     if normalizer == 'inter_ocular':
         left, right = OUTER_EYE_CORNERS

@@ -1,7 +1,7 @@
 """What every method here shares: networks and optimizers by name, precision, averages, checkpoints, validation."""
-import inspect
 import random
 from collections import OrderedDict
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
-from basicsr.metrics import calculate_metric
 from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
-from basicsr.utils.registry import LOSS_REGISTRY, METRIC_REGISTRY
+from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 from tqdm import tqdm
 
 from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
+from scgan_fan.metrics.validation import ValidationMetrics
 from scgan_fan.models.lr_scheduler import OscillatingCosineLR
 from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_objects,
                                        is_parallel)
@@ -26,11 +26,13 @@ from scgan_fan.pictures import comparison
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
 PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+SCHEDULERS = {'OscillatingCosineLR': OscillatingCosineLR, 'LinearLR': torch.optim.lr_scheduler.LinearLR}
 PICTURE_ROWS = 8
 
 
 class FaceModel(BaseModel):
-    """Base of the models. ``network_X`` of the option file is ``self.networks['X']``; ``g`` is the one that is tested.
+    """Base of the models. ``network_X`` of the option file is ``self.networks['X']``; ``tested`` names the one that is
+    validated, averaged and used in the end.
 
     A subclass builds its losses in ``init_training``, steps in ``optimize_parameters``, and says in ``test``,
     ``current_images`` and ``metric_inputs`` what validation looks at.
@@ -49,8 +51,9 @@ class FaceModel(BaseModel):
         self.memory_format = torch.channels_last if options.get('channels_last') else torch.contiguous_format
         self.networks = {key.removeprefix('network_'): self._build_network(key) for key in opt if
                          key.startswith('network_')}
-        if 'g' not in self.networks:
-            raise InputError('option file: no network_g block; it names the network that is trained and tested')
+        if self.tested not in self.networks:
+            raise InputError(f'option file: no network_{self.tested} block; it names the network that is trained and '
+                             'tested')
         self.connect_networks()
         broadcast_from_first(self.networks.values())
         if self.is_train:
@@ -58,6 +61,8 @@ class FaceModel(BaseModel):
             self.init_training(options)
 
     # ---- what a method fills in ----
+
+    tested = 'g'
 
     def connect_networks(self) -> None:
         """Tie networks together after loading, before optimizers are built."""
@@ -79,7 +84,7 @@ class FaceModel(BaseModel):
         raise NotImplementedError
 
     def metric_inputs(self) -> dict:
-        """The arguments of BasicSR's metric functions for the tested sample."""
+        """The arguments of metric functions for the tested sample; without a ground truth, those that need none."""
         raise NotImplementedError
 
     # ---- networks ----
@@ -121,10 +126,12 @@ class FaceModel(BaseModel):
         self.net_g_ema = self._build_average() if self.ema_decay > 0 else None
 
     def _build_average(self) -> nn.Module:
-        average = deepcopy(self.networks['g']).requires_grad_(False).eval()
-        path = self.opt['path'].get('pretrain_network_g')
+        average = deepcopy(self.networks[self.tested]).requires_grad_(False).eval()
+        label = f'network_{self.tested}'
+        path = self.opt['path'].get(f'pretrain_{label}')
         if path is not None and 'params_ema' in read_checkpoint(path):
-            load_weights(average, path, 'network_g', 'params_ema', self.opt['path'].get('strict_load_g', True))
+            strict = self.opt['path'].get(f'strict_load_{self.tested}', True)
+            load_weights(average, path, label, 'params_ema', strict)
         return average
 
     def build_loss(self, name: str) -> nn.Module | None:
@@ -146,17 +153,20 @@ class FaceModel(BaseModel):
         options = dict(options)
         kind = options.pop('type')
         check_choice('train: optim type', kind, OPTIMIZERS)
-        optimizer = OPTIMIZERS[kind](parameters, **options)
+        try:
+            optimizer = OPTIMIZERS[kind](parameters, **options)
+        except (TypeError, ValueError) as error:
+            raise InputError(f'train: optimizer of {name}: {error}; see the arguments of torch.optim.{kind}') from error
         self.named_optimizers[name] = optimizer
         self.optimizers.append(optimizer)
 
     def setup_schedulers(self) -> None:
-        """BasicSR's schedulers, and OscillatingCosineLR."""
+        """BasicSR's schedulers, OscillatingCosineLR, and torch's LinearLR."""
         options = dict(self.opt['train']['scheduler'])
-        if options['type'] != 'OscillatingCosineLR':
+        if options['type'] not in SCHEDULERS:
             return super().setup_schedulers()
-        del options['type']
-        self.schedulers.extend(OscillatingCosineLR(optimizer, **options) for optimizer in self.optimizers)
+        scheduler = SCHEDULERS[options.pop('type')]
+        self.schedulers.extend(scheduler(optimizer, **options) for optimizer in self.optimizers)
 
     def autocast(self):
         """The context of a forward pass in the precision of the option file."""
@@ -169,11 +179,12 @@ class FaceModel(BaseModel):
         for optimizer in optimizers:
             self.scaler.step(optimizer)
 
-    def finish_step(self, losses: dict[str, torch.Tensor], current_iter: int) -> None:
-        """After an iteration's last optimizer step: loss scale, statistics, moving average, and the losses noted."""
+    def finish_step(self, losses: dict[str, torch.Tensor], current_iter: int, average: bool = True) -> None:
+        """After an iteration's last optimizer step: loss scale, statistics, losses noted and, where the tested network
+        has learned (``average``), its moving average."""
         self.scaler.update()
         average_buffers(self.networks.values())
-        if self.net_g_ema is not None:
+        if self.net_g_ema is not None and average:
             self.model_ema(self.ema_decay)
         self.losses = {name: loss.detach().float() for name, loss in losses.items()}
         for name, loss in self.losses.items():  # stays on the device: asking for the value would wait for it
@@ -182,8 +193,8 @@ class FaceModel(BaseModel):
 
     @torch.no_grad()
     def model_ema(self, decay: float = 0.999) -> None:
-        """Move the average towards network_g: parameters and running statistics; counters are copied."""
-        current = self.networks['g'].state_dict()
+        """Move the average towards the tested network: parameters and running statistics; counters are copied."""
+        current = self.networks[self.tested].state_dict()
         for name, average in self.net_g_ema.state_dict().items():
             if average.is_floating_point():
                 average.lerp_(current[name], 1 - decay)
@@ -230,7 +241,7 @@ class FaceModel(BaseModel):
             return
         for name, network in self.networks.items():
             content = {'params': _on_cpu(network)}
-            if name == 'g' and self.net_g_ema is not None:
+            if name == self.tested and self.net_g_ema is not None:
                 content['params_ema'] = _on_cpu(self.net_g_ema)
             label = 'latest' if current_iter == -1 else current_iter
             save_atomically(content, Path(self.opt['path']['models']) / f'net_{name}_{label}.pth')
@@ -259,42 +270,38 @@ class FaceModel(BaseModel):
 
     # ---- validation ----
 
+    @contextmanager
+    def tested_network(self):
+        """The network that is tested, in evaluation mode: the average where there is one, else the one that learns."""
+        if self.is_train and self.net_g_ema is not None:
+            yield self.net_g_ema.eval()
+            return
+        network = self.networks[self.tested].eval()
+        yield network
+        network.train(self.is_train)
+
     def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
         """Test every sample on the first process: metrics, images, and a picture of the first samples."""
         if self.opt['rank'] != 0:
             return
         name = dataloader.dataset.opt['name']
-        values: dict[str, list[float]] = {}
+        metrics = ValidationMetrics(self.opt['val'].get('metrics') or {})
         rows = []
         for data in tqdm(dataloader, desc=f'validating {name}', disable=not self.opt['val'].get('pbar', True),
                          leave=False):
             self.feed_data(data)
             self.test()
             images = self.current_images()
-            for metric, value in self._measure().items():
-                values.setdefault(metric, []).append(value)
+            metrics.add(self.metric_inputs())
             if len(rows) < PICTURE_ROWS:
                 rows.append(images)
             if save_img:
                 write_image(self._image_path(name, data['lq_path'][0], current_iter), images['ours'])
         picture = comparison(rows)
         write_image(Path(self.opt['path']['visualization']) / f'{name}_{current_iter}.png', picture)
-        self._report({metric: float(np.mean(each)) for metric, each in values.items()}, name, current_iter, tb_logger)
+        self._report(metrics.results(), name, current_iter, tb_logger)
         if tb_logger:
             tb_logger.add_image(f'validation/{name}', picture, current_iter, dataformats='HWC')
-
-    def _measure(self) -> dict[str, float]:
-        """The option file's metrics for the tested sample; those that need a ground truth only where there is one."""
-        inputs = self.metric_inputs()
-        measured = {}
-        for name, options in (self.opt['val'].get('metrics') or {}).items():
-            if options['type'] not in METRIC_REGISTRY:
-                raise InputError(f'val: metrics: {name}: unknown metric {options["type"]!r}')
-            parameters = inspect.signature(METRIC_REGISTRY.get(options['type'])).parameters.values()
-            needed = {p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
-            if needed <= inputs.keys() | options.keys():
-                measured[name] = calculate_metric(inputs, options)
-        return measured
 
     def _image_path(self, dataset: str, key: str, current_iter) -> Path:
         """BasicSR's places: a folder for each image in training, for each dataset in testing."""

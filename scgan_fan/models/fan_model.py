@@ -47,11 +47,8 @@ class FANModel(FaceModel):
     @torch.no_grad()
     def test(self) -> None:
         """Find the landmarks of the fed image."""
-        network = self.net_g_ema if self.is_train and self.net_g_ema is not None else self.networks['g']
-        network.eval()
-        with self.autocast():
+        with self.tested_network() as network, self.autocast():
             heatmaps = network(self.images)[-1]
-        network.train(self.is_train and network is self.networks['g'])
         self.found = decode_heatmaps(heatmaps, network.stem_stride)[0]
 
     def metric_inputs(self) -> dict:

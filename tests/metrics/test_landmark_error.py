@@ -1,0 +1,61 @@
+"""Landmark errors over a set of faces, whole and by pose."""
+import numpy as np
+import pytest
+import torch
+
+from scgan_fan.errors import InputError
+from scgan_fan.faces.drawn import _rotation
+from scgan_fan.faces.mean_face import mean_landmarks
+from scgan_fan.metrics import calculate_auc, calculate_nme
+
+YAWS = (0, -20, 40, 70)
+ERRORS = (0.02, 0.04, 0.06, 0.30)  # of the root of the true box's area
+
+
+@pytest.fixture
+def faces() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Found and true landmarks of the mean face, turned by ``YAWS``: every point off by ``ERRORS``."""
+    truth = [torch.from_numpy(mean_landmarks() @ _rotation(np.radians(yaw), 0, 0).T)[:, :2] for yaw in YAWS]
+    sides = [(points.amax(0) - points.amin(0)).prod().sqrt() for points in truth]
+    return [points + torch.tensor([0.6, 0.8]) * side * error
+            for points, side, error in zip(truth, sides, ERRORS)], truth
+
+
+def test_nme_is_the_mean_over_faces(faces):
+    assert calculate_nme(*faces) == pytest.approx(100 * np.mean(ERRORS))
+
+
+def test_nme_by_the_distance_of_the_eyes(faces):
+    found, truth = [part[:1] for part in faces]
+    box, eyes = (truth[0].amax(0) - truth[0].amin(0)).prod().sqrt(), 90  # mm between the mean face's outer corners
+    assert calculate_nme(found, truth, 'inter_ocular') == pytest.approx(2 * box.item() / eyes)
+
+
+@pytest.mark.parametrize('yaw, errors', [([0, 30], ERRORS[:2]), ([30, 60], ERRORS[2:3]), ([60, 90], ERRORS[3:])])
+def test_faces_are_chosen_by_the_yaw_of_the_truth(faces, yaw, errors):
+    assert calculate_nme(*faces, yaw=yaw) == pytest.approx(100 * np.mean(errors))
+    assert calculate_auc(*faces, limit=1, yaw=yaw) == pytest.approx(100 * (1 - np.mean(errors)))
+
+
+def test_auc_is_the_area_under_the_cumulative_curve(faces):
+    assert calculate_auc(*faces) == pytest.approx(100 * (0.8 + 0.6 + 0.4 + 0) / 4)
+    assert calculate_auc(*faces, limit=0.05) == pytest.approx(100 * (0.6 + 0.2) / 4)
+    thresholds = np.linspace(0, 1, 1000)[:100]  # the official code's samples
+    curve = [np.mean(np.array(ERRORS) <= threshold) for threshold in thresholds]
+    assert 0 <= calculate_auc(*faces) - 100 * np.mean(curve) < 1
+
+
+def test_no_face_turned_by_so_much(faces):
+    found, truth = [part[:2] for part in faces]
+    assert calculate_nme(found, truth, yaw=[60, 90]) is None
+    assert calculate_auc(found, truth, yaw=[60, 90]) is None
+
+
+@pytest.mark.parametrize('metric, options, words', [
+    (calculate_nme, {'yaw': 30}, 'yaw: 30; give'), (calculate_auc, {'yaw': [60, 30]}, r'yaw: \[60, 30\]; give'),
+    (calculate_nme, {'normalizer': 'pupils'}, 'choose one of box, inter_ocular'),
+    (calculate_auc, {'limit': 0}, 'limit: 0; it must be above 0')])
+def test_wrong_options(faces, metric, options, words):
+    with pytest.raises(InputError, match=words) as error:
+        metric(*faces, **options)
+    assert '\n' not in str(error.value)
