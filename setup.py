@@ -45,7 +45,7 @@ setup(
     license_files=['LICENSE'],
     python_requires='>=3.10',
     packages=find_packages(include=['scgan_fan', 'scgan_fan.*']),
-    package_data={'scgan_fan': ['weights/*.pth', 'weights/*.md']},
+    package_data={'scgan_fan': ['experiments.yml', 'weights/*.pth', 'weights/*.md']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     distclass=Project,

@@ -1,10 +1,13 @@
 """A small semi-cycle: every network at a sixteenth of the papers' width, on drawn faces."""
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 
 import scgan_fan  # noqa: F401  (registers everything with BasicSR)
+from scgan_fan.data.lmdb_writer import write_lmdb
+from scgan_fan.faces.drawn import draw_dataset
 
 torch.set_num_threads(1)  # the tensors are small, and on a busy machine threads mostly wait for each other
 
@@ -52,3 +55,13 @@ def batch() -> dict:
     generator = torch.Generator().manual_seed(1)
     return {'gt': torch.rand(4, 3, 64, 64, generator=generator) * 2 - 1,
             'lq': torch.rand(4, 3, 16, 16, generator=generator) * 2 - 1}
+
+
+@pytest.fixture(scope='session')
+def faces(tmp_path_factory) -> Path:
+    """18 HR and 10 LR drawn faces, four validation pairs, and LMDBs of the training sets."""
+    folder = tmp_path_factory.mktemp('faces')
+    draw_dataset(folder, hr=18, lr=10, val=4, workers=1)
+    write_lmdb([str(folder / 'hr')], str(folder / 'hr.lmdb'))
+    write_lmdb([str(folder / 'lr')], str(folder / 'lr.lmdb'))
+    return folder

@@ -1,4 +1,4 @@
-"""Training runs, in this process and in processes of their own."""
+"""Training runs, in this process and in processes of their own, and option files made small for them."""
 import os
 import re
 import subprocess
@@ -9,6 +9,52 @@ import basicsr.train
 import yaml
 
 from scgan_fan import compat
+
+
+OPTIONS = Path(__file__).parent.parent / 'options'
+SMALL_FAN = {'width': 16, 'stem_stride': 2}  # looks at 64 pixels
+FACES_OF_DATASET = {  # drawn faces in the place of each dataset's own
+    'UnpairedFaceDataset': {'dataroot_gt': 'hr.lmdb', 'dataroot_lq': 'lr.lmdb'},
+    'PairedFaceDataset': {'dataroot_gt': 'val_hr'},
+    'LowResolutionFaceDataset': {'dataroot_lq': 'val_lr'},
+    'LandmarkFaceDataset': {'dataroot': 'hr', 'landmarks': 'hr_landmarks.npz'},
+}
+
+
+def read_options(path: Path) -> dict:
+    """A shipped option file, as BasicSR would read it but for the plugin's line."""
+    return yaml.safe_load(path.read_text().replace('!!python/name:scgan_fan.__name__', ''))
+
+
+def small(opt: dict, faces: Path) -> dict:
+    """The options with narrow networks, few drawn faces, random instead of downloaded weights, and nothing to continue.
+
+    Two iterations: the second is the generators' turn.
+    """
+    for name, network in opt.items():
+        if name.startswith('network_'):
+            network.update(SMALL_FAN if network['type'] == 'FAN' else {'width': 1 / 16})
+    for dataset in opt['datasets'].values():
+        dataset.update({key: str(faces / name) for key, name in FACES_OF_DATASET[dataset['type']].items()})
+        if 'num_images' in dataset:
+            dataset['num_images'] = 2
+        if dataset['type'] == 'LandmarkFaceDataset':
+            dataset['size'] = 64
+    opt['datasets']['train'].update(batch_size_per_gpu=4, num_worker_per_gpu=0)
+    opt['path'] = {key: None if key.startswith('pretrain') else value for key, value in opt['path'].items()}
+    train = opt['train']
+    if train.get('net_d_iters', 1) > 1:
+        train['net_d_iters'] = 2
+    for block in ('heatmap_opt', 'heatmap_real_opt'):
+        if (train.get(block) or {}).get('type') == 'HeatmapLoss':
+            stacks = (train[block].get('network') or {}).get('num_stacks', 4)
+            train[block].update(fan='random', input_size=64, network={'num_stacks': stacks, **SMALL_FAN})
+    if 'feature_opt' in train:
+        train['feature_opt'].update(backbone='resnet18', weights='random')
+    train.update(total_iter=2)
+    opt['val']['val_freq'] = 2
+    opt['logger'].update(print_freq=1, save_checkpoint_freq=2, use_tb_logger=False)
+    return opt
 
 
 def write_options(path: Path, opt: dict) -> Path:
