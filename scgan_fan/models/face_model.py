@@ -13,6 +13,7 @@ from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
@@ -20,8 +21,8 @@ from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
 from scgan_fan.metrics.validation import ValidationMetrics
 from scgan_fan.models.lr_scheduler import OscillatingCosineLR
-from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_objects,
-                                       is_parallel)
+from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_dealt,
+                                       gather_objects, is_parallel)
 from scgan_fan.pictures import comparison
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
@@ -281,14 +282,14 @@ class FaceModel(BaseModel):
         network.train(self.is_train)
 
     def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
-        """Test every sample on the first process: metrics, images, and a picture of the first samples."""
-        if self.opt['rank'] != 0:
-            return
-        name = dataloader.dataset.opt['name']
+        """Test every sample, each process its share: metrics, images, and a picture of the first samples."""
+        dataset, rank = dataloader.dataset, self.opt['rank']
+        name = dataset.opt['name']
         metrics = ValidationMetrics(self.opt['val'].get('metrics') or {})
         rows = []
-        for data in tqdm(dataloader, desc=f'validating {name}', disable=not self.opt['val'].get('pbar', True),
-                         leave=False):
+        share = DataLoader(Subset(dataset, range(rank, len(dataset), self.opt['world_size'])))
+        for data in tqdm(share, desc=f'validating {name}', leave=False,
+                         disable=rank != 0 or not self.opt['val'].get('pbar', True)):
             self.feed_data(data)
             self.test()
             images = self.current_images()
@@ -297,6 +298,10 @@ class FaceModel(BaseModel):
                 rows.append(images)
             if save_img:
                 write_image(self._image_path(name, data['lq_path'][0], current_iter), images['ours'])
+        metrics.rows = {metric: gather_dealt(values) for metric, values in metrics.rows.items()}
+        rows = gather_dealt(rows)[:PICTURE_ROWS]
+        if rank != 0:
+            return
         picture = comparison(rows)
         write_image(Path(self.opt['path']['visualization']) / f'{name}_{current_iter}.png', picture)
         self._report(metrics.results(), name, current_iter, tb_logger)

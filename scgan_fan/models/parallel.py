@@ -57,3 +57,9 @@ def gather_objects(value) -> list:
     values = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
+
+
+def gather_dealt(values: list) -> list:
+    """The values of samples that were dealt out to the processes in turn, in the order of the samples."""
+    hands = gather_objects(values)
+    return [hand[turn] for turn in range(len(hands[0])) for hand in hands if turn < len(hand)]

@@ -1,4 +1,5 @@
 """Training as people start it: stock BasicSR's train.py and ours, stopped and resumed, and on two processes."""
+import re
 import shutil
 from pathlib import Path
 
@@ -119,6 +120,24 @@ def test_two_processes_are_one_with_the_doubled_batch(preset, tmp_path):
     a, b = (checkpoint(tmp_path / 'experiments', f'{name}/models/net_g_latest.pth') for name in ('one', 'two'))
     for name, tensor in a['params'].items():
         assert torch.allclose(tensor, b['params'][name], atol=1e-5), name
+
+
+def test_two_processes_validate_as_one(preset, faces, tmp_path):
+    """Each tests its share; figures of the whole set and the picture are the same to the last bit."""
+    preset['network_g']['up_norm'] = 'none'
+    preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.0}
+    preset['train'].update(total_iter=1, ema_decay=0)
+    preset['datasets']['val']['num_images'] = 3
+    preset['val']['metrics'].update(
+        detected={'type': 'calculate_detection', 'better': 'higher'}, nme={'type': 'calculate_nme68', 'better': 'lower'},
+        fid={'type': 'calculate_fid', 'network': 'dlib', 'reference': str(faces / 'hr'), 'better': 'lower'})
+    one, two = ({**preset, 'name': name} for name in ('one', 'two'))
+    alone = run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr
+    both = torchrun(tmp_path, write_options(tmp_path / 'two.yml', two))
+    figures = [re.findall(r'# (\w+): (.*?)\t', log) for log in (alone, both)]
+    assert figures[0] == figures[1] and len(figures[0]) == 5 + 2  # without a truth: detected and fid
+    pictures = [(tmp_path / f'experiments/{name}/visualization/paired_3.png').read_bytes() for name in ('one', 'two')]
+    assert pictures[0] == pictures[1]
 
 
 RANK_CHECK = '''

@@ -1,0 +1,76 @@
+"""How far a set of pictures is from another as a whole: Frechet and kernel distances of features (papers.md section 7).
+
+Each depends on the number of images, on the reference set and on the network: name all three with a figure.
+"""
+import numpy as np
+import torch
+from basicsr.utils.registry import METRIC_REGISTRY
+
+from scgan_fan.metrics.features import LEGACY_BATCH, feature_network, reference_features
+from scgan_fan.metrics.validation import summarized_by
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Squared Frechet distance of the Gaussians fitted to two sets of features, (N, D) and (M, D), in float64."""
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+    statistics = (fid_features_to_statistics(torch.from_numpy(rows.astype(np.float64))) for rows in (first, second))
+    return next(iter(fid_statistics_to_metric(*statistics, verbose=False).values()))
+
+
+def kernel_distance(first: np.ndarray, second: np.ndarray, subsets: int = 100, subset_size: int = 1000,
+                    seed: int = 0) -> float:
+    """KID: unbiased squared MMD with the kernel (x y / D + 1)^3, mean over random subsets of min(size, N, M)."""
+    from torch_fidelity.metric_kid import kid_features_to_metric
+    size = min(subset_size, len(first), len(second))
+    pair = (torch.from_numpy(rows.astype(np.float64)) for rows in (first, second))
+    result = kid_features_to_metric(*pair, kid_subsets=subsets, kid_subset_size=size, rng_seed=seed, verbose=False)
+    return result['kernel_inception_distance_mean']
+
+
+def _references(reference) -> tuple[str, ...]:
+    return tuple(reference) if isinstance(reference, (list, tuple)) else (reference,)
+
+
+def _fid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None, **options) -> float | None:
+    known = reference_features(_references(reference), network, weights)
+    if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
+        rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))
+    return frechet_distance(rows, known) if min(len(rows), len(known)) > 1 else None
+
+
+def _kid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None, subsets: int = 100,
+         subset_size: int = 1000, **options) -> float | None:
+    known = reference_features(_references(reference), network, weights)
+    return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_fid)
+def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
+    """FID of the images to a reference set. With another network than Inception it is a Frechet distance, not FID.
+
+    Args:
+        img: uint8 BGR.
+        network: see ``features.feature_network``; ``inception_legacy`` is the published code's FID.
+        weights: file of the network.
+        kwargs: ``reference``, a folder or LMDB or a list of them, and whatever else the option block holds.
+
+    Returns:
+        The features of the image.
+    """
+    return feature_network(network, weights)(img[..., ::-1])
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_kid)
+def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
+    """KID of the images to a reference set, times 100 as SCGAN prints it.
+
+    Args:
+        img, network, weights: as for ``calculate_fid``.
+        kwargs: ``reference``; ``subsets`` (100) of ``subset_size`` (1000, at most all); whatever else the block holds.
+
+    Returns:
+        The features of the image.
+    """
+    return feature_network(network, weights)(img[..., ::-1])

