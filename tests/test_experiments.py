@@ -119,7 +119,7 @@ def test_values_that_make_the_difference(name, path, value):
 
 
 def test_every_option_file_is_in_the_table():
-    files = {str(path.relative_to(OPTIONS)) for path in OPTIONS.rglob('*.yml')}
+    files = {str(path.relative_to(OPTIONS)) for path in [*OPTIONS.glob('*.yml'), *(OPTIONS / 'ablation').iterdir()]}
     assert files - {experiment.file for experiment in EXPERIMENTS} == {'train_scgan_fan_cpu.yml'}
     assert set(SCGAN) <= set(BY_NAME) and set(SUPERFAN) <= set(BY_NAME)
 
