@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scgan_fan.errors import InputError
+from scgan_fan.faces.crop import crop_box
 from scgan_fan.faces.mean_face import mean_landmarks, mirrored
 from scgan_fan.images import write_image
 
@@ -196,24 +197,6 @@ def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     nod = np.array([(1, 0, 0), (0, cp, sp), (0, -sp, cp)])
     tilt = np.array([(cr, -sr, 0), (sr, cr, 0), (0, 0, 1)])
     return tilt @ turn @ nod
-
-
-def crop_box(landmarks: np.ndarray) -> tuple[float, float, float]:
-    """The crop rule of every high-resolution set.
-
-    The box of the landmarks, extended upwards by 18 % of its height for the forehead, and squared around its middle to
-    1.04 x its longer side.
-
-    Args:
-        landmarks: (68, 2), x then y, in pixels.
-
-    Returns:
-        x and y of the upper left corner, and the side, in pixels.
-    """
-    (left, top), (right, bottom) = landmarks.min(0), landmarks.max(0)
-    top -= 0.18 * (bottom - top)
-    side = 1.04 * max(right - left, bottom - top)
-    return float((left + right - side) / 2), float((top + bottom - side) / 2), float(side)
 
 
 class _Face:

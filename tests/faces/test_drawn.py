@@ -7,6 +7,7 @@ import pytest
 
 from scgan_fan.errors import InputError
 from scgan_fan.faces import drawn
+from scgan_fan.faces.crop import crop_box
 from scgan_fan.images import read_image
 
 COUNT = 60
@@ -48,13 +49,13 @@ def test_types_and_scale(size: int) -> None:
 def test_crop_rule() -> None:
     landmarks = np.full((68, 2), 20.0)
     landmarks[0], landmarks[1] = (10, 20), (40, 120)  # 30 wide, 100 high: extended to 118, times 1.04
-    x0, y0, side = drawn.crop_box(landmarks)
+    x0, y0, side = crop_box(landmarks)
     assert side == pytest.approx(1.04 * 118)
     assert (x0 + side / 2, y0 + side / 2) == pytest.approx((25, 61))
 
 
 def test_faces_are_cropped_by_the_rule(faces) -> None:
-    boxes = np.array([drawn.crop_box(landmarks) for landmarks in faces[1]])
+    boxes = np.array([crop_box(landmarks) for landmarks in faces[1]])
     np.testing.assert_allclose(boxes, np.tile((0, 0, 64), (COUNT, 1)), atol=1e-3)
 
 
@@ -150,7 +151,7 @@ def test_dataset_files(tmp_path: Path) -> None:
             assert known['name'].tolist() == sorted(path.name for path in (tmp_path / name).iterdir())
             assert known['landmarks'].shape == (len(known['name']), 68, 2)
             assert known['landmarks'].dtype == np.float32
-            boxes = [drawn.crop_box(points) for points in known['landmarks']]
+            boxes = [crop_box(points) for points in known['landmarks']]
             np.testing.assert_allclose(boxes, [(0, 0, 64)] * len(boxes), atol=1e-3)
 
 
