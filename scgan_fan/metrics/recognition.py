@@ -1,0 +1,108 @@
+"""Is the restored face the person on the true image? Images are ``uint8`` BGR (height, width, 3), filled by the face."""
+import functools
+
+import cv2
+import numpy as np
+import torch
+from basicsr.utils.registry import METRIC_REGISTRY
+
+from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.errors import InputError, check_choice
+from scgan_fan.images import to_tensor
+from scgan_fan.metrics.dlib_faces import descriptor
+from scgan_fan.metrics.validation import summarized_by
+
+# below these distances two images show one person: dlib's own (King 2017), and papers.md section 7 for FaceNet
+SAME_PERSON = {'dlib': 0.6, 'facenet': 1.1}
+FACENET_SIZE = 160
+
+
+def _same_rate(rows: np.ndarray, network: str = 'dlib', threshold: float | None = None, **options) -> float:
+    return _rate(rows[:, 0], rows[:, 1], threshold or SAME_PERSON[network])
+
+
+def _different_rate(rows: np.ndarray, network: str = 'dlib', threshold: float | None = None,
+                    **options) -> float | None:
+    if len(rows) < 2:
+        return None
+    return _rate(rows[:, 0], np.roll(rows[:, 1], 1, axis=0), threshold or SAME_PERSON[network])
+
+
+def _rate(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
+    return 100 * float((np.linalg.norm(first - second, axis=1) < threshold).mean())
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_same_rate)
+def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+                           **kwargs) -> np.ndarray:
+    """Percent of the restored faces that are taken for the person on the true image (SCGAN's Table 7).
+
+    Args:
+        img, img2: restored and true.
+        network: ``dlib`` (offline) or ``facenet`` (SCGAN's; needs ``pip install --no-deps facenet-pytorch``).
+        weights: FaceNet's file, as facenet-pytorch publishes it.
+        kwargs: ``threshold``, the distance below which two are one person (0.6 for dlib, 1.1 for FaceNet); whatever else
+            the option block holds.
+
+    Returns:
+        Both embeddings, (2, 128) or (2, 512).
+
+    Raises:
+        InputError: the network, its package or its weights are not there.
+    """
+    return _both(img, img2, network, weights)
+
+
+@METRIC_REGISTRY.register()
+@summarized_by(_different_rate)
+def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+                                   **kwargs) -> np.ndarray:
+    """Percent of the restored faces that are taken for the next image's person: ``calculate_verification`` must be far
+    above it, or its threshold tells nothing. Arguments and row as there."""
+    return _both(img, img2, network, weights)
+
+
+@METRIC_REGISTRY.register()
+def calculate_identity(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+                       **kwargs) -> float:
+    """Cosine between the embeddings of the restored and of the true face; 1 for the same. Arguments as for
+    ``calculate_verification``."""
+    first, second = _both(img, img2, network, weights)
+    return float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
+
+
+def _both(img: np.ndarray, img2: np.ndarray, network: str, weights: str | None) -> np.ndarray:
+    check_choice('metric: network', network, SAME_PERSON)
+    return np.stack([_embedding(image.tobytes(), image.shape, network, weights) for image in (img, img2)])
+
+
+@functools.lru_cache(maxsize=4096)
+def _embedding(pixels: bytes, shape: tuple, network: str, weights: str | None) -> np.ndarray:
+    """Three metrics ask for it, and the true faces return with each method."""
+    image = np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1]
+    return descriptor(image) if network == 'dlib' else _facenet_embedding(image, weights)
+
+
+def _facenet_embedding(image: np.ndarray, weights: str | None) -> np.ndarray:
+    """FaceNet looks at the whole crop: what detection SCGAN used is not stated (papers.md section 7)."""
+    larger = cv2.resize(image, (FACENET_SIZE, FACENET_SIZE), interpolation=cv2.INTER_CUBIC)
+    with torch.no_grad():
+        return _facenet(weights)(to_tensor(larger)[None])[0].numpy()
+
+
+@functools.cache
+def _facenet(weights: str | None) -> torch.nn.Module:
+    try:
+        from facenet_pytorch import InceptionResnetV1
+    except ImportError as error:
+        raise InputError('metric: network: facenet needs a package that pins old versions of others; pip install '
+                         '--no-deps facenet-pytorch, or take dlib') from error
+    if weights is None:
+        raise InputError('metric: network: facenet needs weights: the file that facenet-pytorch publishes; or take dlib')
+    network, given = InceptionResnetV1(), read_checkpoint(weights)
+    missing = sorted(network.state_dict().keys() - given.keys())
+    if missing:
+        raise InputError(f'{weights}: not the weights of FaceNet: {missing[0]} is not in it')
+    network.load_state_dict({name: given[name] for name in network.state_dict()})  # without the classifier's
+    return network.eval().requires_grad_(False)
