@@ -49,6 +49,7 @@ setup(
     package_data={'scgan_fan': ['benchmark/*.html', 'experiments.yml', 'weights/*.pth', 'weights/*.md']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
+    entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},
     distclass=Project,
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[

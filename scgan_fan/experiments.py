@@ -1,7 +1,7 @@
 """The experiments of the papers: what there is, what was published, what to run, and their option files.
 
-    python -m scgan_fan.experiments              all of them
-    python -m scgan_fan.experiments superfan     those whose file, row or table has this in it
+    scgan-fan experiments              all of them
+    scgan-fan experiments superfan     those whose file, row or table has this in it
 
 ``experiments.yml`` is the table. Most experiments are a base option file with differences; ``scripts/make_options.py``
 writes them out, because BasicSR reads whole files and people like to see what a run does.
@@ -192,10 +192,11 @@ def _matches(experiment: Experiment, table: dict, wanted: str) -> bool:
 
 
 def main() -> None:
+    """Print the list."""
     parser = argparse.ArgumentParser(
-        prog='python -m scgan_fan.experiments', formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description='List the experiments of the papers: row, published figures, and what to run.',
-        epilog='example: python -m scgan_fan.experiments "w/o"')
+        epilog='example: scgan-fan experiments "w/o"')
     parser.add_argument('wanted', nargs='?', default='', help='a word in the file, row, table or description')
     try:
         print(list_experiments(parser.parse_args().wanted))

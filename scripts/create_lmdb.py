@@ -1,55 +1,7 @@
-"""Store folders of images as one LMDB, which training reads and disks copy faster than many small files.
-
-    python scripts/create_lmdb.py datasets/ffhq -o datasets/hr.lmdb --size 64
-    python scripts/create_lmdb.py faces_a faces_b more.txt -o datasets/lr.lmdb --size 16
-
-Interrupted, it continues when the same command is given again. What was skipped, and why, is in OUT.lmdb/skipped.txt.
-"""
-import argparse
-import os
+"""``scgan-fan lmdb``: store folders of images as one LMDB."""
 import sys
 
-from scgan_fan.data.lmdb_writer import write_lmdb
-from scgan_fan.errors import InputError
-
-
-def positive(text: str) -> int:
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
-    return int(text)
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('inputs', nargs='+', metavar='INPUT',
-                        help='folder of images (searched recursively), or .txt file with a path in each line')
-    parser.add_argument('-o', '--output', required=True, metavar='OUT.lmdb')
-    parser.add_argument('--size', type=positive, help='crop the central square and reduce it to SIZE x SIZE pixels; '
-                        'smaller images are skipped. Default: keep images as they are')
-    parser.add_argument('--workers', type=positive, default=os.cpu_count(), help='processes. Default: one per core')
-    parser.add_argument('--overwrite', action='store_true', help='replace an LMDB that is there already')
-    return parser.parse_args()
-
-
-def main() -> int:
-    arguments = parse_arguments()
-    try:
-        summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers,
-                             arguments.overwrite)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('stopped; the same command continues', file=sys.stderr)
-        return 130
-    if summary is None:
-        print(f'{arguments.output} is finished already; --overwrite makes it again')
-        return 0
-    print(f'{arguments.output}: {summary.stored} images, {summary.converted} of them converted to 8-bit RGB')
-    for reason, count in sorted(summary.skipped.items()):
-        print(f'skipped, {reason}: {count} (see {arguments.output}/skipped.txt)')
-    return 0
-
+from scgan_fan.commands.lmdb import main
 
 if __name__ == '__main__':
     sys.exit(main())

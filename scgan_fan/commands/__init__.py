@@ -1,0 +1,45 @@
+"""``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
+
+``doctor``, ``lmdb``, ``prepare``, ``restore`` and ``convert`` lie here; the others are modules that are run with
+``python -m`` as well. The files in ``scripts`` call the same functions.
+"""
+import importlib
+import sys
+
+COMMANDS = {  # name -> module, what it does
+    'train': ('scgan_fan.train', 'train by an option file, with BasicSR\'s flags'),
+    'test': ('scgan_fan.test', 'test by an option file, with BasicSR\'s flags'),
+    'restore': ('scgan_fan.commands.restore', 'restore the faces in photographs and videos'),
+    'benchmark': ('scgan_fan.benchmark.__main__', 'compare methods: a table, pictures, a page'),
+    'prepare': ('scgan_fan.commands.prepare', 'make training data from collections of photographs'),
+    'lmdb': ('scgan_fan.commands.lmdb', 'store folders of images as an LMDB'),
+    'convert': ('scgan_fan.commands.convert', 'convert weights'),
+    'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
+    'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),
+    'doctor': ('scgan_fan.commands.doctor', 'say what is installed, what is missing, and what to do about it'),
+}
+
+
+def usage() -> str:
+    """The text of ``scgan-fan --help``."""
+    width = max(map(len, COMMANDS))
+    lines = [f'  {name:{width}}  {what}' for name, (_, what) in COMMANDS.items()]
+    return '\n'.join(['usage: scgan-fan COMMAND ...', '', *lines, '', 'scgan-fan COMMAND --help tells of its options.',
+                      'example: scgan-fan restore -i holiday.jpg -o restored'])
+
+
+def main() -> int | None:
+    """Run the command that the command line names, as if it had been called itself."""
+    name = sys.argv[1] if len(sys.argv) > 1 else '--help'
+    if name in ('-h', '--help'):
+        print(usage())
+        return 0
+    if name not in COMMANDS:
+        print(f'error: unknown command {name!r}\n\n{usage()}', file=sys.stderr)
+        return 2
+    sys.argv = [f'scgan-fan {name}', *sys.argv[2:]]
+    return importlib.import_module(COMMANDS[name][0]).main()
+
+
+if __name__ == '__main__':
+    sys.exit(main())

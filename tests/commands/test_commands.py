@@ -1,0 +1,57 @@
+"""One entry point: it lists the commands and hands the rest of the line to one of them."""
+import importlib
+import sys
+import types
+
+import pytest
+
+from scgan_fan import commands
+from scgan_fan.commands.doctor import report
+
+
+@pytest.mark.parametrize('line', [[], ['--help'], ['-h']])
+def test_help_lists_every_command(line, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', *line])
+    assert commands.main() == 0
+    text = capsys.readouterr().out
+    assert all(f'  {name} ' in text for name in commands.COMMANDS)
+
+
+@pytest.mark.parametrize('module', [module for module, _ in commands.COMMANDS.values()])
+def test_every_command_is_there(module):
+    assert callable(importlib.import_module(module).main)
+
+
+@pytest.mark.parametrize('name', ['restore', 'benchmark', 'prepare', 'lmdb', 'convert', 'export', 'experiments', 'doctor'])
+def test_help_of_a_command_has_an_example(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', name, '--help'])
+    with pytest.raises(SystemExit) as stop:
+        commands.main()
+    text = capsys.readouterr().out
+    assert stop.value.code == 0 and text.startswith(f'usage: scgan-fan {name}')
+    assert text.count(f'scgan-fan {name}') + text.count('python ') >= 2
+
+
+def test_a_command_sees_its_own_line_and_gives_the_exit_status(monkeypatch):
+    seen = []
+    monkeypatch.setitem(commands.COMMANDS, 'mine', ('mine', 'nothing'))
+    monkeypatch.setitem(sys.modules, 'mine', types.SimpleNamespace(main=lambda: seen.append(list(sys.argv)) or 3))
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'mine', '-a', 'b'])
+    assert commands.main() == 3 and seen == [['scgan-fan mine', '-a', 'b']]
+
+
+def test_unknown_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'repair'])
+    assert commands.main() == 2
+    assert "error: unknown command 'repair'" in capsys.readouterr().err
+
+
+def test_doctor_says_what_is_missing_and_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    lines = list(report())
+    assert any(line.startswith('ok  torch ') for line in lines) and any('fan64.pth' in line for line in lines)
+    missing = [line for line in lines if line.startswith('--  2DFAN4')]
+    assert len(missing) == 1 and str(tmp_path) in missing[0] and 'https://' in missing[0]
+    (tmp_path / 'hub/checkpoints').mkdir(parents=True)
+    (tmp_path / 'hub/checkpoints/2DFAN4-11f355bf06.pth.tar').touch()
+    assert any(line.startswith('ok  2DFAN4') for line in report())
