@@ -74,3 +74,16 @@ def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | No
         The features of the image.
     """
     return feature_network(network, weights)(img[..., ::-1])
+
+
+@METRIC_REGISTRY.register()
+def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: str = 'resnet101',
+                               weights: str | None = None, **kwargs) -> float:
+    """Euclidean distance of the features of a restored and its true face: the number behind SCGAN's t-SNE plot.
+
+    Args:
+        img, img2: uint8 BGR.
+        network, weights, kwargs: as for ``calculate_fid``.
+    """
+    features = feature_network(network, weights)
+    return float(np.linalg.norm(features(img[..., ::-1]) - features(img2[..., ::-1])))

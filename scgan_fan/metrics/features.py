@@ -9,13 +9,15 @@ from urllib.error import URLError
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torchvision.models import inception_v3
+from torchvision.models import inception_v3, resnet101
 from torchvision.models.feature_extraction import create_feature_extractor
+from torchvision.transforms.functional import normalize
 
 from scgan_fan.checkpoint import load_weights, read_checkpoint
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import to_tensor
+from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.perceptual import load_lpips
 
@@ -30,6 +32,7 @@ def feature_network(name: str, weights: str | None):
     - ``inception_legacy``: pool-3 of torchvision's ImageNet Inception with its input transform, on [0, 1] data, as the
       2018 ports that SCGAN's and LRGAN's scripts descend from (2048; papers.md section 7).
     - ``alexnet``: the last convolution of LPIPS' AlexNet, averaged over the picture (256): small weights.
+    - ``resnet101``: the 1000 outputs of torchvision's ImageNet ResNet-101 at 224 pixels, of SCGAN's t-SNE.
     - ``dlib``: the descriptor that dlib recognizes people by (128): comes with its package.
 
     Args:
@@ -73,6 +76,18 @@ def _inception_legacy(weights: str | None):
     return _vector(features)
 
 
+def _resnet101(weights: str | None):
+    network = resnet101(weights='IMAGENET1K_V1' if weights is None else None)
+    if weights is not None:
+        load_weights(network, weights, 'resnet101')
+    network.eval()
+
+    def features(image: np.ndarray) -> torch.Tensor:
+        larger = F.interpolate(to_tensor(image)[None].add(1).div(2), (224, 224), mode='bilinear', align_corners=False)
+        return network(normalize(larger, IMAGENET_MEAN, IMAGENET_STD))
+    return _vector(features)
+
+
 def _alexnet(weights: str | None):
     network = load_lpips(weights)
 
@@ -90,7 +105,7 @@ def _vector(features):
 
 
 NETWORKS = {'inception': _inception, 'inception_legacy': _inception_legacy, 'alexnet': _alexnet,
-            'dlib': lambda weights: descriptor}
+            'resnet101': _resnet101, 'dlib': lambda weights: descriptor}
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from torchvision.models import inception_v3
 
 from scgan_fan.errors import InputError
 from scgan_fan.images import write_image
-from scgan_fan.metrics.distribution import frechet_distance, kernel_distance
+from scgan_fan.metrics.distribution import calculate_feature_distance, frechet_distance, kernel_distance
 from scgan_fan.metrics.features import feature_network
 from scgan_fan.metrics.validation import ValidationMetrics
 
@@ -87,7 +87,7 @@ def test_legacy_inception_is_torchvisions_with_its_transform(tmp_path):
 
 
 @pytest.mark.parametrize('name, weights, message', [
-    ('resnet', None, "network: unknown value 'resnet'; choose one of inception, inception_legacy, alexnet, dlib"),
+    ('resnet', None, "network: unknown value 'resnet'; choose one of inception, inception_legacy, alexnet, resnet101, dlib"),
     ('inception', 'nowhere.pth', 'nowhere.pth: no such file; it should hold the weights of inception')])
 def test_mistakes(name, weights, message):
     with pytest.raises(InputError, match=message):
@@ -98,3 +98,11 @@ def test_weights_that_carry_code_are_refused(tmp_path):
     torch.save({'weight': print}, tmp_path / 'evil.pth')
     with pytest.raises(InputError, match='not a readable checkpoint'):
         feature_network('inception', str(tmp_path / 'evil.pth'))
+
+
+def test_feature_distance():
+    features = feature_network('dlib', None)
+    expected = np.linalg.norm(features(picture(0)) - features(picture(1)))
+    found = calculate_feature_distance(picture(0)[..., ::-1], picture(1)[..., ::-1], network='dlib')
+    assert found == pytest.approx(expected) and found > 0
+    assert calculate_feature_distance(picture(0), picture(0), network='dlib') == 0

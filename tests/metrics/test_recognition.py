@@ -4,28 +4,15 @@ import pytest
 import torch
 
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import draw_face
 from scgan_fan.metrics import calculate_identity, calculate_verification, calculate_verification_control
 from scgan_fan.metrics.validation import summarize
 
 
-@pytest.fixture(scope='module')
-def faces() -> list[np.ndarray]:
-    """Drawn faces, BGR."""
-    rng = np.random.default_rng(0)
-    return [draw_face(rng)[0][..., ::-1].copy() for _ in range(2)]
-
-
-@pytest.fixture(scope='module')
-def noise() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-
-
-def test_a_face_is_the_same_person_as_itself(faces, noise):
-    row = calculate_verification(faces[0], faces[0])
+def test_a_face_is_the_same_person_as_itself(drawn, noise):
+    row = calculate_verification(drawn[0], drawn[0])
     assert row.shape == (2, 128) and np.array_equal(row[0], row[1])
-    assert calculate_identity(faces[0], faces[0]) == pytest.approx(1, abs=1e-6)
-    assert calculate_identity(noise, faces[0]) < calculate_identity(np.roll(faces[0], 1, axis=1), faces[0])
+    assert calculate_identity(drawn[0], drawn[0]) == pytest.approx(1, abs=1e-6)
+    assert calculate_identity(noise, drawn[0]) < calculate_identity(np.roll(drawn[0], 1, axis=1), drawn[0])
 
 
 def test_rates_of_verification():
@@ -41,22 +28,22 @@ def test_rates_of_verification():
     assert summarize({**same, 'network': 'facenet'}, rows) == 100  # below 1.1
 
 
-def test_facenet_embeds_the_whole_crop(faces, tmp_path):
+def test_facenet_embeds_the_whole_crop(drawn, tmp_path):
     facenet = pytest.importorskip('facenet_pytorch', reason='pip install --no-deps facenet-pytorch')
     torch.manual_seed(0)
     network = facenet.InceptionResnetV1()
     path = str(tmp_path / 'facenet.pth')
     torch.save({**network.state_dict(), 'logits.weight': torch.zeros(1)}, path)
-    row = calculate_verification(*faces, network='facenet', weights=path)
+    row = calculate_verification(*drawn[:2], network='facenet', weights=path)
     assert row.shape == (2, 512) and np.allclose(np.linalg.norm(row, axis=1), 1, atol=1e-5)
-    assert calculate_identity(faces[0], faces[0], network='facenet', weights=path) == pytest.approx(1, abs=1e-5)
+    assert calculate_identity(drawn[0], drawn[0], network='facenet', weights=path) == pytest.approx(1, abs=1e-5)
     with pytest.raises(InputError, match='facenet needs weights'):
-        calculate_verification(*faces, network='facenet')
+        calculate_verification(*drawn[:2], network='facenet')
     torch.save({'logits.weight': torch.zeros(1)}, tmp_path / 'other.pth')
     with pytest.raises(InputError, match='other.pth: not the weights of FaceNet'):
-        calculate_verification(*faces, network='facenet', weights=str(tmp_path / 'other.pth'))
+        calculate_verification(*drawn[:2], network='facenet', weights=str(tmp_path / 'other.pth'))
 
 
-def test_unknown_network(faces):
+def test_unknown_network(drawn):
     with pytest.raises(InputError, match="network: unknown value 'arcface'; choose one of dlib, facenet"):
-        calculate_identity(*faces, network='arcface')
+        calculate_identity(*drawn[:2], network='arcface')
