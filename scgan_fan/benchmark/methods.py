@@ -1,0 +1,105 @@
+"""The kinds of methods an option file can name, and those that need no network.
+
+``build(name, block, size, device)`` makes one from its block of the option file; ``KINDS`` has its ``type``.
+"""
+import zlib
+
+import numpy as np
+import torch
+
+from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
+from scgan_fan.benchmark.method import RESIZES, Method, resize
+from scgan_fan.benchmark.networks import DFDNet, RegisteredNetwork, SpandrelNetwork
+from scgan_fan.data.image_source import open_source
+from scgan_fan.errors import check_choice
+
+
+class Interpolation(Method):
+    """Enlarge. Options: ``mode`` (bicubic, bilinear, area; see ``resize``)."""
+
+    required = ('mode',)
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.mode = self.options.choice('mode', RESIZES)
+
+    def protocol(self) -> str:
+        """The kernel and whether it is antialiased."""
+        kernel = {'bicubic': 'bicubic, a = -0.5, antialiased', 'bilinear': 'bilinear, antialiased', 'area': 'area'}
+        return f'interpolation to {self.size} px, {kernel[self.mode]}'
+
+    def __call__(self, faces: Faces) -> np.ndarray:
+        return resize(faces.lq, self.size, self.mode)
+
+
+class Folder(Method):
+    """Images that another program restored, under the names of the dataset's.
+
+    Options: ``path``, a folder or LMDB; ``output_resize``, how images of another size are brought to the benchmark's
+    (default area).
+    """
+
+    required = ('path',)
+    defaults = {'output_resize': 'area'}
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.resize = self.options.choice('output_resize', RESIZES)
+        self.source = open_source(require_file(self.options['path']))
+        self.numbers = {key: number for number, key in enumerate(self.source.keys)}
+
+    def protocol(self) -> str:
+        """Where the images lie."""
+        return (f'images of {self.source.path}; where they are not {self.size} px: {self.resize} to {self.size} px')
+
+    def __call__(self, faces: Faces) -> np.ndarray:
+        for key in faces.keys:
+            if key not in self.numbers:
+                raise NotRun(f'{self.source.path} has no image called {key}')
+        return np.concatenate([resize(self.source.read(self.numbers[key])[None], self.size, self.resize)
+                               for key in faces.keys])
+
+
+class Truth(Method):
+    """The true faces themselves: what a perfect method would get."""
+
+    competes = False
+
+    def protocol(self) -> str:
+        """Nothing to state."""
+        return 'the true faces'
+
+    def __call__(self, faces: Faces) -> np.ndarray:
+        if faces.gt is None:
+            raise NotRun('this dataset has no true faces')
+        return faces.gt
+
+
+class Noise(Method):
+    """Uniform noise, the same for the same name: what no method should fall to."""
+
+    competes = False
+
+    def protocol(self) -> str:
+        """What is drawn."""
+        return 'uniform noise'
+
+    def __call__(self, faces: Faces) -> np.ndarray:
+        shape = (self.size, self.size, 3)
+        return np.stack([np.random.default_rng(zlib.crc32(key.encode())).integers(256, size=shape, dtype=np.uint8)
+                         for key in faces.keys])
+
+
+KINDS = {'interpolation': Interpolation, 'network': RegisteredNetwork, 'spandrel': SpandrelNetwork, 'dfdnet': DFDNet,
+         'folder': Folder, 'truth': Truth, 'noise': Noise}
+
+
+def build(name: str, block: dict, size: int, device: torch.device) -> Method:
+    """The method of a block of the option file.
+
+    Raises:
+        NotRun: a file that it needs is not there.
+        InputError: the block is wrong, or a file is damaged or of another kind.
+    """
+    check_choice(f'methods: {name}: type', block.get('type'), KINDS)
+    return KINDS[block['type']](name, block, size, device)

@@ -1,0 +1,80 @@
+"""Do restored faces lie beside the true ones? A t-SNE plot after SCGAN's Fig 3 (papers.md section 7)."""
+import io
+from urllib.parse import unquote
+
+import numpy as np
+from PIL import Image
+
+from scgan_fan.benchmark.results import Results
+from scgan_fan.data.dataset_options import Options
+from scgan_fan.errors import InputError
+from scgan_fan.metrics.features import feature_network
+
+DEFAULTS = {'network': 'resnet101', 'weights': None, 'identities': 10, 'perplexity': 30, 'seed': 0}
+TRUTH = 'HR'
+MARKERS = 'osD^vPX*<>'
+
+
+def plot(results: Results, block: dict) -> np.ndarray | None:
+    """One point for each image of the first identities: the true one and what each method made of it.
+
+    An image's identity is the folder that it lies in. Distances between far points of a t-SNE mean nothing: the metric
+    ``calculate_feature_distance`` is the number to compare.
+
+    Args:
+        results: of the benchmark.
+        block: ``dataset``; ``network`` (resnet101, SCGAN's, or another of ``metrics.features``) and its ``weights``;
+            ``identities`` (10), ``perplexity`` (30, less where there are few images), ``seed`` (0).
+
+    Returns:
+        uint8 RGB picture; None where nothing was run.
+
+    Raises:
+        InputError: the block is wrong, or its network cannot be had.
+    """
+    options = Options('tsne', block, DEFAULTS, ('dataset',))
+    dataset = options['dataset']
+    if dataset not in results.sets:
+        raise InputError(f'tsne: dataset: {dataset!r} is not among the datasets')
+    if isinstance(results.sets[dataset], str):
+        return None
+    pictures, identities = _collect(results, dataset, options.whole_number('identities'))
+    features = feature_network(options['network'], options['weights'])
+    vectors = np.stack([features(image) for images in pictures.values() for image in images])
+    points = _project(vectors, options.number('perplexity', least=1), options.whole_number('seed', least=0))
+    return _draw(dict(zip(pictures, np.split(points, len(pictures)))), identities)
+
+
+def _collect(results: Results, dataset: str, count: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """Title -> images of the first ``count`` identities, and the identity of each."""
+    images = results.sets[dataset]
+    of_image = [unquote(key).rpartition('/')[0] for key in images.keys]
+    first = list(dict.fromkeys(of_image))[:count]
+    indices = [index for index, identity in enumerate(of_image) if identity in first]
+    faces = images.faces(indices)
+    pictures = {} if faces.gt is None else {TRUTH: list(faces.gt)}
+    for name, outcome in results.outcomes[dataset].items():
+        if name in results.competing and not outcome.not_run:
+            pictures[name] = [outcome.read(key) for key in faces.keys]
+    return pictures, [of_image[index] for index in indices]
+
+
+def _project(vectors: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+    perplexity = min(perplexity, (len(vectors) - 1) / 3)
+    return TSNE(perplexity=perplexity, random_state=seed, init='pca').fit_transform(vectors.astype(np.float64))
+
+
+def _draw(points: dict[str, np.ndarray], identities: list[str]) -> np.ndarray:
+    """A colour for each identity, a marker for each method."""
+    from matplotlib.figure import Figure
+    figure = Figure(figsize=(8, 6), dpi=120, layout='constrained')
+    axes = figure.subplots()
+    colours = [list(dict.fromkeys(identities)).index(identity) for identity in identities]
+    for marker, (title, places) in zip(MARKERS * len(points), points.items()):
+        axes.scatter(*places.T, c=colours, cmap='tab10', marker=marker, label=title, alpha=0.7, edgecolors='none')
+    axes.legend()
+    axes.set(xticks=[], yticks=[], title=f't-SNE, {len(identities)} images of {len(set(identities))} people')
+    file = io.BytesIO()
+    figure.savefig(file, format='png')
+    return np.asarray(Image.open(file).convert('RGB'))

@@ -1,0 +1,202 @@
+"""Restoration by a network: one of BasicSR's registry, one of a file that spandrel reads, or DFDNet.
+
+Weights are loaded without running code that their files might carry.
+"""
+from importlib import metadata
+from urllib.error import URLError
+
+import numpy as np
+import torch
+from basicsr.archs import build_network
+from basicsr.utils.registry import ARCH_REGISTRY
+
+from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
+from scgan_fan.benchmark.method import RESIZES, Method, resize
+from scgan_fan.checkpoint import load_weights
+from scgan_fan.errors import InputError, check_choice
+from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.faces.landmarks import decode_heatmaps
+
+class _Network(Method):
+    """A network between two resizes, so that one for other sizes is compared fairly.
+
+    Options: ``weights``, a file; ``input_size``, the side that the face is brought to before the network (default:
+    none, the face as it is) by ``input_resize`` (default bicubic). A result that is not of the benchmark's size is
+    brought there by ``output_resize`` (default area).
+    """
+
+    required = ('weights',)
+    defaults = {'input_size': None, 'input_resize': 'bicubic', 'output_resize': 'area'}
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.input_size = self.options.whole_number_or_none('input_size')
+        self.input_resize = self.options.choice('input_resize', RESIZES)
+        self.output_resize = self.options.choice('output_resize', RESIZES)
+        self.weights = require_file(self.options['weights'])
+
+    def describe(self) -> str:
+        """Which network, of which file."""
+        raise NotImplementedError
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """RGB (N, 3, h, w) in [0, 1] -> the same, larger; what lies outside [0, 1] is clamped later."""
+        raise NotImplementedError
+
+    def protocol(self) -> str:
+        """Network, file, and both resizes."""
+        before = f'{self.input_resize} to {self.input_size} px' if self.input_size else 'the face as it is'
+        return (f'{self.describe()}; input: {before}; output, where it is not {self.size} px: {self.output_resize} to '
+                f'{self.size} px')
+
+    @torch.inference_mode()
+    def __call__(self, faces: Faces) -> np.ndarray:
+        images = resize(faces.lq, self.input_size, self.input_resize) if self.input_size else faces.lq
+        tensor = torch.from_numpy(images.copy()).to(self.device).permute(0, 3, 1, 2).float() / 255
+        restored = self.forward(tensor).float().mul(255).round().clamp(0, 255).byte()
+        return resize(restored.permute(0, 2, 3, 1).cpu().numpy(), self.size, self.output_resize)
+
+
+class RegisteredNetwork(_Network):
+    """A network of BasicSR's registry, this package's among them.
+
+    Options, besides ``_Network``'s: ``network`` (``type`` and constructor arguments, as in a training file),
+    ``param_key`` (default params), ``value_range`` of its images ([-1, 1], the default, or [0, 1]) and ``channels``
+    (rgb, the default, or bgr).
+    """
+
+    required = ('weights', 'network')
+    defaults = {**_Network.defaults, 'param_key': 'params', 'value_range': [-1, 1], 'channels': 'rgb'}
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.low, high = self.options.interval('value_range', least=-1, most=1)
+        self.span = high - self.low
+        self.channels = self.options.choice('channels', ('rgb', 'bgr'))
+        self.network = self._build(self.options['network'])
+        load_weights(self.network, self.weights, self.owner, self.options['param_key'])
+        self.network.to(self.device).eval().requires_grad_(False)
+
+    def _build(self, block: dict) -> torch.nn.Module:
+        check_choice(f'{self.owner}: network: type', block.get('type'), [name for name, _ in ARCH_REGISTRY])
+        try:
+            return build_network(block)
+        except TypeError as error:
+            raise InputError(f'{self.owner}: network: {error}; see the arguments of {block["type"]}') from error
+
+    def describe(self) -> str:
+        """The class, its value range and channel order, and the file."""
+        return (f'{type(self.network).__name__} of {self.weights.name} ({self.options["param_key"]}), '
+                f'{self.channels.upper()} in [{self.low:g}, {self.low + self.span:g}]')
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Into the network's range and channel order, and back."""
+        restored = self.run(self._reorder(images) * self.span + self.low)
+        return (self._reorder(restored) - self.low) / self.span
+
+    def run(self, images: torch.Tensor) -> torch.Tensor:
+        """The network on images in its own range and channel order."""
+        return self.network(images)
+
+    def _reorder(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flip(1) if self.channels == 'bgr' else images
+
+
+class SpandrelNetwork(_Network):
+    """Whatever weight file the library spandrel reads: Real-ESRGAN, GFPGAN, SwinIR, ...; CodeFormer and others whose
+    licences restrict use where ``spandrel_extra_arches`` is installed.
+    """
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        spandrel = _import_spandrel(self.owner)
+        try:
+            self.network = spandrel.ModelLoader(self.device).load_from_file(self.weights)
+        except (spandrel.UnsupportedModelError, ValueError, RuntimeError, OSError, EOFError) as error:
+            raise InputError(f'{self.weights}: spandrel cannot read it ({type(error).__name__}); it knows the models '
+                             'that its page lists, https://github.com/chaiNNer-org/spandrel') from error
+        self.network.eval()
+
+    def describe(self) -> str:
+        """The architecture that spandrel found, and the file."""
+        return (f'{self.network.architecture.name} x{self.network.scale} of {self.weights.name}, read by spandrel '
+                f'{metadata.version("spandrel")}')
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Pads to what the architecture needs, if it does."""
+        return self.network(images)
+
+
+def _import_spandrel(owner: str):
+    try:
+        import spandrel
+    except ImportError as error:
+        raise InputError(f'{owner}: needs spandrel, which is not installed; pip install "scgan_fan[benchmark]"'
+                         ) from error
+    try:
+        import spandrel_extra_arches
+        spandrel_extra_arches.install(ignore_duplicates=True)
+    except ImportError:
+        pass  # by choice: it is another licence
+    return spandrel
+
+
+class DFDNet(RegisteredNetwork):
+    """BasicSR's DFDNet (ECCV 2020), which is told where eyes, nose and mouth are.
+
+    Options: RegisteredNetwork's. The parts are found by the package's own fan64 in the network's input, reduced to
+    64 pixels. ``network: dict_path`` is the file of the dictionary of parts; ``input_size`` must be 512.
+    """
+
+    side = 512  # pixels: DFDNet knows no other
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        if self.input_size != self.side:
+            raise InputError(f'{self.owner}: input_size: DFDNet takes {self.side} pixels')
+        fan, self.fan_size = load_fan('fan64')
+        self.fan = fan.to(self.device)
+
+    def _build(self, block: dict) -> torch.nn.Module:
+        require_file(block.get('dict_path', ''))
+        try:
+            return super()._build(block)
+        except URLError as error:  # BasicSR fetches VGG-19 before DFDNet's own weights replace it
+            raise NotRun('file experiments/pretrained_models/vgg19-dcbb9e9d.pth not found') from error
+
+    def describe(self) -> str:
+        """The network, and how it is told the parts."""
+        return f'{super().describe()}, eyes, nose and mouth found by fan64'
+
+    def run(self, images: torch.Tensor) -> torch.Tensor:
+        """One by one: DFDNet takes the parts of the first face for all of a batch."""
+        small = torch.nn.functional.interpolate((images - self.low) / self.span, (self.fan_size, self.fan_size),
+                                                mode='area')
+        landmarks = decode_heatmaps(self.fan(small)[-1], self.fan.stem_stride)[0] * (self.side / self.fan_size)
+        return torch.cat([self.network(image[None], part_boxes(points)) for image, points in zip(images, landmarks)])
+
+
+# iBUG-68 points of each part, and the least half side of its box, pixels of 512 (DFDNet's official code)
+PARTS = {'left_eye': [*range(17, 22), *range(36, 42)], 'right_eye': [*range(22, 27), *range(42, 48)],
+         'nose': list(range(29, 36)), 'mouth': list(range(48, 68))}
+LEAST_HALF_SIDE = 16
+
+
+def part_boxes(landmarks: torch.Tensor) -> list[torch.Tensor]:
+    """DFDNet's boxes of the parts.
+
+    Args:
+        landmarks: (68, 2) in pixels of a 512-pixel face.
+
+    Returns:
+        for each part left, top, right and bottom, (1, 4), in pixels.
+
+    A square around the mean of the part's points, as wide as they spread; moved inside the image where it is not.
+    """
+    boxes = []
+    for indices in PARTS.values():
+        points = landmarks[indices]
+        half = ((points.amax(0) - points.amin(0)).max() / 2).clamp(LEAST_HALF_SIDE, DFDNet.side / 2)
+        centre = torch.minimum(torch.maximum(points.mean(0), half), DFDNet.side - half)
+        boxes.append(torch.cat([centre - half, centre + half])[None])
+    return boxes

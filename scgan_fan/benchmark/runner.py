@@ -1,0 +1,173 @@
+"""Runs methods over datasets and metrics over their results, and remembers all of it.
+
+    OUT/images/DATASET/METHOD-WORD/NAME.png               restored images
+    OUT/rows/DATASET/METHOD-WORD/METRIC-WORD/000000.npy   rows of a metric, PART images in a file
+
+Each word stands for all that the files depend on: options, weights, the dataset's pixels (``fingerprint``). When one of
+them changes the word does, and the work is done anew beside the old; otherwise a rerun continues where it stopped.
+Images go through in batches; what stays in memory is the metrics' rows.
+"""
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from scgan_fan.benchmark import methods
+from scgan_fan.benchmark.fingerprint import file_hashes, fingerprint
+from scgan_fan.benchmark.image_set import ImageSet, NotRun
+from scgan_fan.benchmark.measures import Measure
+from scgan_fan.benchmark.method import Method
+from scgan_fan.benchmark.results import Outcome, Results
+from scgan_fan.benchmark.statistics import Estimate, bootstrap
+from scgan_fan.benchmark.store import Stopwatch, image_path, write_whole
+from scgan_fan.errors import InputError
+from scgan_fan.images import read_image, write_image
+
+PART = 256  # images; what an interrupted metric loses at most
+
+
+def run(options: dict, out: Path) -> Results:
+    """Run the benchmark that ``read_options`` has read, keeping everything in the folder ``out``.
+
+    Raises:
+        InputError: a block is wrong, or an image or weight file is damaged. What is not there at all is no error: the
+            results say so.
+    """
+    results = Results(options, {name: Measure(name, block) for name, block in options['metrics'].items()},
+                      hashes=file_hashes([options['methods'], options['metrics']]))
+    for name, block in options['datasets'].items():
+        results.sets[name] = _open(name, block, options['size'])
+        results.outcomes[name] = {}
+    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    for name, block in options['methods'].items():
+        method = _build(name, block, device, results)
+        for dataset, images in results.sets.items():
+            absent = next((state for state in (images, method) if isinstance(state, str)), None)
+            results.outcomes[dataset][name] = (
+                Outcome(not_run=absent) if absent else _Run(name, method, images, results, out).outcome())
+    return results
+
+
+def _open(name: str, block: dict, size: int) -> ImageSet | str:
+    try:
+        return ImageSet(name, block, size)
+    except NotRun as reason:
+        tqdm.write(f'{name}: {reason}')
+        return str(reason)
+
+
+def _build(name: str, block: dict, device: torch.device, results: Results) -> Method | str:
+    """The method, noted in the results, or why it is not there."""
+    try:
+        method = methods.build(name, block, results.options['size'], device)
+    except NotRun as reason:
+        results.protocols[name] = f'not run: {reason}'
+        tqdm.write(f'{name}: {results.protocols[name]}')
+        return str(reason)
+    results.protocols[name] = method.protocol()
+    if method.competes:
+        results.competing.add(name)
+    tqdm.write(f'{name}: {results.protocols[name]}')
+    return method
+
+
+class _Run:
+    """One method on one dataset."""
+
+    def __init__(self, name: str, method: Method, images: ImageSet, results: Results, out: Path):
+        self.name = name
+        self.method = method
+        self.images = images
+        self.options = results.options
+        self.measures = results.measures
+        word = fingerprint(self.options['methods'][name], self.options['size'], images.digest)
+        place = Path(quote(images.name, safe='')) / f'{quote(name, safe="")}-{word}'
+        self.folder, self.rows_folder = out / 'images' / place, out / 'rows' / place
+
+    def outcome(self) -> Outcome:
+        """Restore and measure whatever is not there yet."""
+        try:
+            stopwatch = self._restore()
+        except NotRun as reason:
+            tqdm.write(f'  {self.images.name}: not run: {reason}')
+            return Outcome(not_run=str(reason))
+        tqdm.write(f'  {self.images.name}: {len(self.images)} images restored, {stopwatch}')
+        outcome = Outcome(folder=self.folder, images_per_second=stopwatch.images_per_second)
+        for measure in self.measures.values():
+            try:
+                self._measure(measure, outcome)
+            except InputError as reason:
+                outcome.not_measured[measure.name] = str(reason)
+                tqdm.write(f'  {self.images.name}: {measure.name} not measured: {reason}')
+        return outcome
+
+    def _restore(self) -> Stopwatch:
+        stopwatch, size = Stopwatch(self.rows_folder / 'speed.json'), self.options['batch_size']
+        missing = [i for i, key in enumerate(self.images.keys) if not image_path(self.folder, key).exists()]
+        with self._progress('restoring', done=len(self.images) - len(missing)) as progress:
+            for start in range(0, len(missing), size):
+                faces = self.images.faces(missing[start:start + size])
+                with stopwatch.timing(len(faces.keys)):
+                    restored = self.method(faces)
+                for key, image in zip(faces.keys, restored):
+                    write_whole(image_path(self.folder, key), lambda path: write_image(path, image))
+                stopwatch.save()
+                progress.update(len(faces.keys))
+        return stopwatch
+
+    def _measure(self, measure: Measure, outcome: Outcome) -> None:
+        if not measure.applies_to(self._inputs(0)):
+            return
+        word = fingerprint(self.options['metrics'][measure.name])
+        folder = self.rows_folder / f'{quote(measure.name, safe="")}-{word}'
+        rows, stopwatch = self._rows(measure, folder)
+        figure = self._figure(measure, rows, folder)
+        if not np.isnan(figure.value):
+            outcome.rows[measure.name] = rows
+            outcome.figures[measure.name] = figure
+            tqdm.write(f'  {self.images.name}: {measure.name} {figure.value:.4f}, {stopwatch}')
+
+    def _rows(self, measure: Measure, folder: Path) -> tuple[np.ndarray, Stopwatch]:
+        stopwatch, parts = Stopwatch(folder / 'speed.json'), []
+        with self._progress(measure.name) as progress:
+            for begin in range(0, len(self.images), PART):
+                path = folder / f'{begin:06d}.npy'
+                if not path.exists():
+                    part = list(self._part(measure, begin, stopwatch, progress))
+                    write_whole(path, lambda aside: np.save(aside, np.array(part)))
+                    stopwatch.save()
+                parts.append(np.load(path))
+        return np.concatenate(parts), stopwatch
+
+    def _part(self, measure: Measure, begin: int, stopwatch: Stopwatch, progress: tqdm) -> Iterator:
+        for index in range(begin, min(begin + PART, len(self.images))):
+            inputs = self._inputs(index)
+            with stopwatch.timing(1):
+                yield measure.row(inputs)
+            progress.update()
+
+    def _figure(self, measure: Measure, rows: np.ndarray, folder: Path) -> Estimate:
+        """NaN where there is nothing to measure."""
+        resamples, seed = measure.resamples or self.options['resamples'], self.options['seed']
+        path = folder / f'figure-{resamples}-{seed}.npy'
+        if not path.exists():
+            figures = np.array([measure.summary(rows), *bootstrap(rows, measure.summary, resamples, seed)], dtype=float)
+            write_whole(path, lambda aside: np.save(aside, figures))
+        value, *resampled = np.load(path)
+        return Estimate(value, np.array(resampled))
+
+    def _inputs(self, index: int) -> dict:
+        """What metrics may ask for by name (see ``Measure.row``)."""
+        faces = self.images.faces([index])
+        key, = faces.keys
+        images = {'img': read_image(image_path(self.folder, key)), 'lq': faces.lq[0]}
+        if faces.gt is not None:
+            images['img2'] = faces.gt[0]
+        return {'key': key, **{name: np.ascontiguousarray(image[..., ::-1]) for name, image in images.items()}}
+
+    def _progress(self, what: str, done: int = 0) -> tqdm:
+        return tqdm(total=len(self.images), initial=done, unit='image', leave=False,
+                    desc=f'{self.name} on {self.images.name}: {what}')
