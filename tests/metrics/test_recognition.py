@@ -22,7 +22,7 @@ def test_rates_of_verification():
     same, control = ({'type': f'calculate_{name}'} for name in ('verification', 'verification_control'))
     assert summarize(same, rows) == 100 and summarize(control, rows) == 0
     assert summarize({**same, 'threshold': 0.4}, rows) == 0
-    assert summarize({**control, 'threshold': 1.6}, rows) == pytest.approx(200 / 3)  # 2 - 0.5 and 4 - 2.5 are 1.5
+    assert summarize({**control, 'threshold': 1.6}, rows) == pytest.approx(100 / 3)  # 2 - 0.5 and 4 - 2.5 of 6 pairs
     assert summarize(control, rows[:1]) is None
     assert calculate_verification_control.summary is not calculate_verification.summary
     assert summarize({**same, 'network': 'facenet'}, rows) == 100  # below 1.1
