@@ -4,6 +4,7 @@
         data.mdb        key -> PNG file, RGB, 8 bit
         meta_info.txt   one line for each image: ``key.png (height,width,3) 1``; written last: no file, not finished
         skipped.txt     what was left out: path, tab, reason
+        inputs.sha256   of the images that it was made of (keys, paths, bytes of the files) and their size
         journal.jsonl   while it is being made: what became of each image so far
 
 Images are taken in the order of the listing. Each batch is first noted in the journal and then committed to the LMDB
@@ -30,6 +31,7 @@ from scgan_fan.data.sizes import centre_square, reduce_area
 from scgan_fan.errors import InputError
 from scgan_fan.images import read_image
 
+INPUTS = 'inputs.sha256'
 PNG_COMPRESSION = 1  # zlib level; also the last column of meta_info.txt
 FIRST_MAP_SIZE = 2**28  # bytes that the LMDB may grow to before it is allowed twice as many
 LONGEST_KEY = 511  # bytes, a limit of LMDB
@@ -81,7 +83,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
         What was stored and what was not, or None where ``output`` is finished already.
 
     Raises:
-        InputError: no images, none usable, an ``output`` that cannot be written or was begun with other inputs.
+        InputError: no images, none usable, an ``output`` that cannot be written or was made of other inputs.
     """
     folder = Path(output)
     if folder.suffix != '.lmdb':
@@ -92,6 +94,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     if overwrite and _begun_by(folder) != fingerprint:
         _remove(folder)
     if (folder / 'meta_info.txt').exists():
+        _check_made_from(folder, fingerprint)
         _journal(folder).unlink(missing_ok=True)
         return None
     _begin(folder, fingerprint)
@@ -128,7 +131,7 @@ def _read_list(path: Path) -> list[str]:
 
 def _remove(folder: Path) -> None:
     # meta_info.txt first: from then on it counts as unfinished. Nothing but an LMDB's own files is deleted.
-    for name in ('meta_info.txt', 'data.mdb', 'lock.mdb', 'skipped.txt', 'journal.jsonl'):
+    for name in ('meta_info.txt', 'data.mdb', 'lock.mdb', 'skipped.txt', INPUTS, 'journal.jsonl'):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -137,7 +140,16 @@ def _journal(folder: Path) -> Path:
 
 
 def _fingerprint(jobs: list[Job]) -> str:
-    return hashlib.sha256(json.dumps([dataclasses.astuple(job) for job in jobs]).encode()).hexdigest()
+    inputs = [(*dataclasses.astuple(job), os.path.getsize(job.path) if os.path.exists(job.path) else None)
+              for job in jobs]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _check_made_from(folder: Path, fingerprint: str) -> None:
+    inputs = folder / INPUTS
+    if inputs.exists() and inputs.read_text(encoding='utf-8') != fingerprint:  # LMDBs of other tools have none
+        raise InputError(f'{folder}: is finished, but was made of other images or with another --size; give '
+                         '--overwrite to make it again')
 
 
 def _begun_by(folder: Path) -> str | None:
@@ -241,6 +253,7 @@ def _finish(folder: Path, jobs: list[Job], outcomes: list[Outcome]) -> Summary:
     _write_whole(folder / 'skipped.txt', ''.join(f'{job.path}\t{reason}\n' for job, reason in skipped))
     if not stored:
         raise InputError(f'{folder}: none of the {len(jobs)} images can be used; the reasons are in skipped.txt there')
+    _write_whole(folder / INPUTS, _begun_by(folder))
     _write_whole(folder / 'meta_info.txt', ''.join(
         f'{job.key}.png ({outcome.height},{outcome.width},3) {PNG_COMPRESSION}\n' for job, outcome in stored))
     _journal(folder).unlink()

@@ -48,8 +48,8 @@ def test_images_are_kept_as_they_are(tmp_path, write_faces):
     stored = pixels(tmp_path / 'out.lmdb')
     assert set(stored) == {'a/1', 'b'}
     assert np.array_equal(stored['a/1'], read_image(folder / 'a/1.bmp'))
-    assert {file.name for file in (tmp_path / 'out.lmdb').iterdir()} == {'data.mdb', 'lock.mdb', 'meta_info.txt',
-                                                                        'skipped.txt'}
+    assert {file.name for file in (tmp_path / 'out.lmdb').iterdir()} == {
+        'data.mdb', 'lock.mdb', 'meta_info.txt', 'skipped.txt', 'inputs.sha256'}
 
 
 def test_basicsr_reads_it(tmp_path, write_faces):
@@ -227,8 +227,8 @@ def count_resumed(monkeypatch):
     (('_commit', 2, 'after it'), 12),
     (('_commit', 2, 'after it and half a line'), 12),
     (('_finish', 0, ''), 18),
-    (('_write_whole', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: meta_info.txt
-    (('_write_whole', 3, ''), 18),
+    (('_write_whole', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: inputs, 4: meta_info.txt
+    (('_write_whole', 4, ''), 18),
 ])
 def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypatch, moment, done):
     folder, expected = undisturbed
@@ -247,7 +247,7 @@ def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypa
 def test_kill_after_the_last_file_is_written(tmp_path, undisturbed):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(('_write_whole', 3, 'after it'), folder, output)
+    kill_at(('_write_whole', 4, 'after it'), folder, output)
     assert (output / 'journal.jsonl').exists() and (output / 'meta_info.txt').exists()
     assert write_lmdb([folder], output, size=6, batch=4) is None
     assert content(output) == expected
@@ -278,7 +278,7 @@ def test_finished_lmdb_is_left_alone_unless_overwritten(tmp_path, write_faces):
     output = tmp_path / 'out.lmdb'
     write_lmdb([first], output)
     before = content(output)
-    assert write_lmdb([second], output) is None
+    assert write_lmdb([first], output) is None
     assert content(output) == before
     (output / 'notes.txt').write_text('mine')
     source = open_source(output)
@@ -286,6 +286,33 @@ def test_finished_lmdb_is_left_alone_unless_overwritten(tmp_path, write_faces):
     assert write_lmdb([second], output, overwrite=True).stored == 3
     assert np.array_equal(open_source(output).read(0), read_image(second / '000.png'))
     assert (output / 'notes.txt').read_text() == 'mine'
+
+
+@pytest.mark.parametrize('change', ['another folder', 'one more image', 'another image', 'another size'])
+def test_finished_lmdb_of_other_inputs_is_named(tmp_path, write_faces, change):
+    folder, size = write_faces(tmp_path / 'in', 3, 8), None
+    output = tmp_path / 'out.lmdb'
+    write_lmdb([folder], output)
+    before = content(output)
+    if change == 'another folder':
+        folder = write_faces(tmp_path / 'other', 3, 8)
+    elif change == 'one more image':
+        write_faces(folder, ['more.png'], 8)
+    elif change == 'another image':
+        write_faces(folder, ['001.png'], 9)
+    else:
+        size = 4
+    with pytest.raises(InputError, match='is finished, but was made of other images or with another --size'):
+        write_lmdb([folder], output, size)
+    assert content(output) == before
+    assert write_lmdb([folder], output, size, overwrite=True).stored == (4 if change == 'one more image' else 3)
+
+
+def test_finished_lmdb_that_does_not_say_what_it_was_made_of_is_left_alone(tmp_path, write_faces):
+    output = tmp_path / 'out.lmdb'
+    write_lmdb([write_faces(tmp_path / 'in', 3, 8)], output)
+    (output / 'inputs.sha256').unlink()
+    assert write_lmdb([write_faces(tmp_path / 'other', 3, 8)], output) is None
 
 
 # ---------------------------------------------------------------- what is refused
@@ -342,8 +369,10 @@ def test_script(tmp_path, write_faces, monkeypatch, capsys):
     assert shown.out == (f'{output}: 3 images, 0 of them converted to 8-bit RGB\n'
                          f'skipped, unreadable: 1 (see {output}/skipped.txt)\n')
     assert '4/4' in shown.err  # the progress bar
-    assert run_script(monkeypatch, folder, '-o', output) == 0
+    assert run_script(monkeypatch, folder, '-o', output, '--size', 4) == 0
     assert capsys.readouterr().out == f'{output} is finished already; --overwrite makes it again\n'
+    assert run_script(monkeypatch, folder, '-o', output) == 1
+    assert 'give --overwrite to make it again' in capsys.readouterr().err
     assert run_script(monkeypatch, folder, '-o', output, '--overwrite') == 0
     assert open_source(output).read(0).shape == (8, 8, 3)
 

@@ -1,0 +1,130 @@
+"""Make training data from a collection of photographs: find the faces, cut them by one rule, leave out bad ones and
+doubles, split by person or photograph, store as LMDBs, and say what was dropped and why.
+
+Interrupted, it continues when the same command is given again. Look at OUT/contact_sheet.png before you train.
+"""
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from scgan_fan.commands.lmdb import positive
+from scgan_fan.errors import InputError
+from scgan_fan.faces.crop import MARGIN
+from scgan_fan.faces.detection import DETECTORS
+from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
+from scgan_fan.prepare.crops import BOXES, Rules
+from scgan_fan.prepare.degrade import PRESETS, degrade
+from scgan_fan.prepare.filters import SHARP
+from scgan_fan.prepare.pipeline import Settings, prepare
+
+EXAMPLES = """examples:
+    scgan-fan prepare ffhq datasets/ffhq -o datasets/hr --size 64
+    scgan-fan prepare wider datasets/wider -o datasets/lr --size 16 --max_face 37
+    scgan-fan prepare degrade datasets/hr/val.lmdb -o datasets/val_lr --preset scgan
+"""
+SHARP_SIZE = 64  # what ``SHARP`` was measured for
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    if not 0 <= float(text) <= 1:
+        raise argparse.ArgumentTypeError('must be 0 to 1')
+    return float(text)
+
+
+def factor(text: str) -> float:
+    """A number above 0."""
+    if not float(text) > 0:
+        raise argparse.ArgumentTypeError('must be more than 0')
+    return float(text)
+
+
+def parse_arguments() -> argparse.Namespace:
+    layout = {'description': __doc__, 'epilog': EXAMPLES, 'formatter_class': argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(**layout)
+    commands = parser.add_subparsers(metavar='COLLECTION', required=True,
+                                     help='or degrade. COLLECTION --help tells of its layout and of the options')
+    for name, reader in COLLECTIONS.items():
+        first_line = reader.__doc__.partition('\n')[0]
+        layout['description'] = reader.__doc__.replace('\n    ', '\n')
+        _add_options(commands.add_parser(name, help=first_line, **layout), name)
+    layout['description'] = 'Make low-resolution faces of sharp ones, for tests with ground truth.'
+    _add_degrade_options(commands.add_parser('degrade', help=layout['description'], **layout))
+    return parser.parse_args()
+
+
+def _add_options(parser: argparse.ArgumentParser, collection: str) -> None:
+    parser.add_argument('input', metavar='INPUT', help='folder that the collection was unpacked into')
+    parser.add_argument('-o', '--output', required=True, type=Path, metavar='OUT', help='folder to write')
+    parser.add_argument('--size', type=positive, default=64, help='side of the crops. Default: %(default)s pixels')
+    parser.add_argument('--margin', type=factor, default=MARGIN, help='side of the crop relative to the longer side of '
+                        'the face, forehead to chin: 1.3 shows more around it. Default: %(default)s')
+    parser.add_argument('--min_face', type=positive, help='least side of a crop in the photograph. Default: SIZE, so '
+                        'that nothing is enlarged')
+    parser.add_argument('--max_face', type=positive, help='largest side of a crop in the photograph')
+    for flag in ('blur', 'occlusion'):
+        parser.add_argument(f'--max_{flag}', type=int, choices=(0, 1, 2), default=2, help=f'WIDER FACE\'s {flag} flag: '
+                            '0 none, 1 some, 2 heavy. Default: %(default)s')
+    parser.add_argument('--sharpness', type=share, help='least share of detail; crops below count as enlarged or '
+                        f'blurred. Default: {SHARP} for crops of {SHARP_SIZE} pixels, else 0, which keeps all')
+    parser.add_argument('--val_share', type=share, default=0.02, help='of the persons or photographs, for validation. '
+                        'Default: %(default)s')
+    parser.add_argument('--detector', default=BOXES if collection in BOXES_TO_CROP_BY else 'auto',
+                        help=f'{", ".join(DETECTORS)}, a file of RetinaFace weights, or {BOXES}: crop by the '
+                        'collection\'s own boxes. Default: %(default)s')
+    parser.add_argument('--workers', type=positive, default=os.cpu_count(), help='processes. Default: one per core')
+    parser.add_argument('--landmarks', action='store_true', help='write the 68 landmarks of each face too')
+    parser.add_argument('--keep_duplicates', action='store_true', help='keep faces that are nearly the same')
+    parser.set_defaults(run=_prepare, collection=collection)
+
+
+def _add_degrade_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('input', metavar='HR', help='folder or .lmdb of square images of 4 x SIZE pixels or more')
+    parser.add_argument('-o', '--output', required=True, metavar='LR', help='folder to write')
+    parser.add_argument('--preset', choices=PRESETS, default='scgan', help='scgan: blur for a face of 512 pixels, '
+                        'scgan_literal: as printed, superfan. Default: %(default)s')
+    parser.add_argument('--size', type=positive, default=16, help='side of the results. Default: %(default)s pixels')
+    parser.add_argument('--seed', type=int, default=0, help='another seed, other draws. Default: %(default)s')
+    parser.set_defaults(run=_degrade)
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    summary = prepare(_settings(arguments), arguments.output, arguments.workers)
+    if summary is None:
+        print(f'{arguments.output} is finished already; see {arguments.output}/report.md')
+        return
+    for name, kept in summary['kept'].items():
+        print(f'{arguments.output}/{name}.lmdb: {kept["faces"]} faces of {kept["groups"]} persons or photographs')
+    for reason, count in summary['dropped'].items():
+        print(f'dropped, {reason}: {count}')
+    print(f'see {arguments.output}/report.md and contact_sheet.png')
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    least_sharpness = arguments.sharpness
+    if least_sharpness is None:
+        least_sharpness = SHARP if arguments.size == SHARP_SIZE else 0
+    rules = Rules(arguments.size, arguments.margin, arguments.detector, arguments.min_face or arguments.size,
+                  arguments.max_face, arguments.max_blur, arguments.max_occlusion, least_sharpness)
+    return Settings(arguments.collection, os.path.abspath(os.path.expanduser(arguments.input)), rules,
+                    arguments.val_share, arguments.keep_duplicates, arguments.landmarks)
+
+
+def _degrade(arguments: argparse.Namespace) -> None:
+    count = degrade(arguments.input, arguments.output, arguments.preset, arguments.size, arguments.seed)
+    print(f'{arguments.output}: {count} images')
+
+
+def main() -> int:
+    """Do what the command line says; returns the exit status."""
+    arguments = parse_arguments()
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('stopped; the same command continues', file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,248 @@
+"""The layouts in which collections of faces are published. INPUT is the folder that their archives are unpacked into.
+
+Each reader yields a ``Record`` for each image. What a collection does not say of a face is left for a detector to find.
+The layouts are those of the collections' own readme files; where they leave something open, the reader says what it
+takes. Files in other places are not looked for.
+"""
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from scgan_fan.data.image_source import list_images, make_key, make_unique
+from scgan_fan.errors import InputError, check_choice
+from scgan_fan.prepare.annotations import find_annotation
+
+
+@dataclass(frozen=True)
+class KnownFace:
+    """What a collection says of one face; nothing at all means: the face in the middle of the image.
+
+    Attributes:
+        box: left, top, right and bottom, pixels.
+        landmarks: (68, 2), x and y in pixels, pixel i covering i to i + 1.
+        annotation: file to read the landmarks from.
+        annotated: false where a collection of annotated faces lacks this one's file.
+        blur, occlusion: 0 none, 1 some, 2 heavy.
+        invalid: the annotators found no usable face.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    landmarks: np.ndarray | None = None
+    annotation: str | None = None
+    annotated: bool = True
+    blur: int = 0
+    occlusion: int = 0
+    invalid: bool = False
+
+    @property
+    def has_landmarks(self) -> bool:
+        """Whether the collection has this face's landmarks."""
+        return self.landmarks is not None or self.annotation is not None
+
+
+@dataclass(frozen=True)
+class Record:
+    """An image of a collection.
+
+    Attributes:
+        path: its file.
+        name: its path within the collection's images; in what ``read_collection`` gives, its key, which no other has.
+        group: what must not be split between training and validation: the person, the photograph or the film.
+        faces: those to take; None for all that a detector finds.
+    """
+
+    path: str
+    name: str
+    group: str
+    faces: tuple[KnownFace, ...] | None
+
+
+def read_folder(root: Path) -> Iterator[Record]:
+    """Any folder of photographs: every face that is found. Split by photograph."""
+    for name in list_images(root):
+        yield Record(str(root / name), name, name, None)
+
+
+def read_people(root: Path) -> Iterator[Record]:
+    """LFW, and all that have a folder for each person: NAME/NAME_0001.jpg. The face in the middle; split by person."""
+    for name in list_images(root):
+        yield Record(str(root / name), name, str(Path(name).parent), (KnownFace(),))
+
+
+def read_ffhq(root: Path) -> Iterator[Record]:
+    """FFHQ: images1024x1024/NNNNN/NNNNN.png or thumbnails128x128/..., with the landmarks of ffhq-dataset-v2.json.
+
+    Images may lie without the folders of a thousand, too. Without the JSON file faces are detected. Its landmarks are
+    dlib's, which count from 0 at the centre of the first pixel. The photographers are not told apart: split by image.
+    """
+    folder = _first(root, 'images1024x1024', 'thumbnails128x128')
+    known, reduction = {}, 1024 / int(folder.name.rpartition('x')[2])
+    if (root / 'ffhq-dataset-v2.json').is_file():
+        known = {f'{int(number):05d}': item['image']['face_landmarks'] for number, item in
+                 json.loads((root / 'ffhq-dataset-v2.json').read_text(encoding='utf-8')).items()}
+    for name in list_images(folder):
+        points = known.get(Path(name).stem)
+        landmarks = None if points is None else (np.array(points, float) + 0.5) / reduction
+        yield Record(str(folder / name), name, name, (KnownFace(landmarks=landmarks),))
+
+
+def read_celeba(root: Path) -> Iterator[Record]:
+    """CelebA: img_celeba or img_align_celeba, there or in Img; list_bbox_celeba.txt and identity_CelebA.txt.
+
+    These two lie there or in Anno. The boxes are for img_celeba, where they say which face of the photograph is meant.
+    Its five landmarks are not used. Split by person; by image where identity_CelebA.txt is missing.
+    """
+    folder = _first(root, 'img_celeba', 'Img/img_celeba', 'img_align_celeba', 'Img/img_align_celeba',
+                    'img_align_celeba_png', 'Img/img_align_celeba_png')
+    people = {Path(name).stem: person for name, person in _table(root, 'identity_CelebA.txt', 0)}
+    boxes = {}
+    if folder.name == 'img_celeba':
+        boxes = {Path(name).stem: _box(map(float, box)) for name, *box in _table(root, 'list_bbox_celeba.txt', 2)}
+    for name in list_images(folder):
+        stem = Path(name).stem
+        yield Record(str(folder / name), name, people.get(stem, name), (KnownFace(boxes.get(stem)),))
+
+
+def _table(root: Path, name: str, header: int) -> list[list[str]]:
+    """The lines of one of CelebA's text files after its header, split into words; none where it is missing."""
+    path = next((path for path in (root / name, root / 'Anno' / name) if path.is_file()), None)
+    return [] if path is None else [line.split() for line in path.read_text().splitlines()[header:] if line.strip()]
+
+
+def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
+    """WIDER FACE: WIDER_train/images/EVENT/*.jpg and wider_face_split/wider_face_train_bbx_gt.txt.
+
+    The boxes end at forehead, chin and cheeks, as the crop rule's do, and are cropped by unless --detector names one.
+    Those of invalid faces are dropped. Split by photograph.
+    """
+    listing = root / f'wider_face_split/wider_face_{subset}_bbx_gt.txt'
+    folder = _first(root, f'WIDER_{subset}/images')
+    lines = iter(_read_lines(listing))
+    try:
+        for name in lines:
+            count = int(next(lines))
+            faces = [_wider_face(next(lines)) for _ in range(max(1, count))]  # no face is one line of zeros
+            if count:
+                yield Record(str(folder / name), name, name, tuple(faces))
+    except (StopIteration, ValueError) as error:
+        raise InputError(f'{listing}: not lines of name, count and faces; unpack wider_face_split.zip again') from error
+
+
+def _wider_face(line: str) -> KnownFace:
+    x, y, width, height, blur, _, _, invalid, occlusion, _ = map(int, line.split())
+    return KnownFace(_box((x, y, width, height)), blur=blur, occlusion=occlusion, invalid=bool(invalid))
+
+
+def read_wider_val(root: Path) -> Iterator[Record]:
+    """WIDER FACE's validation photographs: WIDER_val/images/EVENT/*.jpg and wider_face_val_bbx_gt.txt."""
+    return read_wider(root, 'val')
+
+
+def read_ls3d_w(root: Path) -> Iterator[Record]:
+    """LS3D-W: images with landmarks beside them, .t7 (also .pts and .mat); 300VW-3D split by film, the rest by image.
+
+    Every subset that lies in the folder is read; a part of LS3D-W's images is AFLW2000-3D's. Persons are not known.
+    """
+    for name in list_images(root):
+        parts = Path(name).parts
+        yield _annotated(root, name, str(Path(name).parent) if '300VW-3D' in (root.name, *parts) else name)
+
+
+def read_300w_lp(root: Path) -> Iterator[Record]:
+    """300W-LP: AFW, AFW_Flip, HELEN, ... with a .mat beside each image. Split by the photograph that it was made from.
+
+    AFW/AFW_134212_1_7.jpg is the 7th view made of face 1 of a photograph; AFW_Flip has the mirrored ones. The views are
+    near duplicates of each other: --keep_duplicates keeps them.
+    """
+    for name in list_images(root):
+        if not name.startswith(('Code/', 'landmarks/')):
+            made_from = re.sub(r'_\d+$', '', Path(name).stem)
+            yield _annotated(root, name, made_from)
+
+
+def read_aflw2000_3d(root: Path) -> Iterator[Record]:
+    """AFLW2000-3D: imageNNNNN.jpg with a .mat beside it, whose pt3d_68 is read. Split by image."""
+    for name in list_images(root):
+        if not name.startswith('Code/'):
+            yield _annotated(root, name, name)
+
+
+def _annotated(root: Path, name: str, group: str) -> Record:
+    path = find_annotation(root / name)
+    face = KnownFace(annotated=False) if path is None else KnownFace(annotation=str(path))
+    return Record(str(root / name), name, group, (face,))
+
+
+def read_aflw(root: Path) -> Iterator[Record]:
+    """AFLW: data/aflw.sqlite and data/flickr/N/*.jpg, or both without data. Split by photograph.
+
+    The table FaceRect says which faces are meant. The 21 points of FeatureCoords are not used: they are no iBUG points.
+    """
+    database, folder = _first(root, 'data/aflw.sqlite', 'aflw.sqlite'), _first(root, 'data/flickr', 'flickr')
+    query = ('SELECT FaceImages.filepath, FaceRect.x, FaceRect.y, FaceRect.w, FaceRect.h FROM FaceImages '
+             'JOIN Faces ON Faces.file_id = FaceImages.file_id JOIN FaceRect ON FaceRect.face_id = Faces.face_id '
+             'ORDER BY FaceImages.filepath, Faces.face_id')
+    images = {}
+    try:
+        connection = sqlite3.connect(f'{database.resolve().as_uri()}?mode=ro', uri=True)
+        for name, *box in connection.execute(query):
+            images.setdefault(name, []).append(KnownFace(_box(box)))
+        connection.close()
+    except sqlite3.Error as error:
+        raise InputError(f'{database}: not the database of AFLW ({error}); download it again') from error
+    for name, faces in images.items():
+        yield Record(str(folder / name), name, name, tuple(faces))
+
+
+def _first(root: Path, *names: str) -> Path:
+    """The first of these files or folders that is there; InputError where none is."""
+    found = next((root / name for name in names if (root / name).exists()), None)
+    if found is None:
+        raise InputError(f'{root}: has no {" or ".join(names)}; give the folder that holds it')
+    return found
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding='utf-8').splitlines()
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
+
+
+def _box(values) -> tuple[float, float, float, float]:
+    x, y, width, height = values
+    return x, y, x + width, y + height
+
+
+COLLECTIONS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    'folder': read_folder, 'ffhq': read_ffhq, 'celeba': read_celeba, 'lfw': read_people, 'wider': read_wider,
+    'wider_val': read_wider_val, 'ls3d_w': read_ls3d_w, '300w_lp': read_300w_lp, 'aflw2000_3d': read_aflw2000_3d,
+    'aflw': read_aflw,
+}
+BOXES_TO_CROP_BY = ('wider', 'wider_val')
+
+
+def read_collection(collection: str, root: str | Path) -> list[Record]:
+    """The images of a collection in the order of their listing, each with a key of its own as its name.
+
+    Args:
+        collection: one of ``COLLECTIONS``.
+        root: the folder that its archives are unpacked into.
+
+    Raises:
+        InputError: no such collection or folder, or something that the layout needs is not there.
+    """
+    check_choice('collection', collection, COLLECTIONS)
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise InputError(f'{root}: not a folder; give the one that the collection was unpacked into')
+    records = list(COLLECTIONS[collection](root))
+    if not records:
+        raise InputError(f'{root}: lists no image with a face; give the folder of the whole collection')
+    keys = make_unique([make_key(record.name) for record in records], [collection] * len(records))
+    return [replace(record, name=key) for record, key in zip(records, keys)]

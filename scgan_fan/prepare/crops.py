@@ -1,0 +1,174 @@
+"""One image of a collection -> its faces, cut by the one crop rule, each with what the filters ask for."""
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+
+from scgan_fan.errors import InputError
+from scgan_fan.faces.crop import FOREHEAD, crop_box
+from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
+from scgan_fan.faces.paste import cut_square, round_square
+from scgan_fan.images import read_image, write_image
+from scgan_fan.prepare.annotations import read_annotation
+from scgan_fan.prepare.collections import KnownFace, Record
+from scgan_fan.prepare.filters import perceptual_hash, sharpness
+
+AROUND = 1.0  # of a known box's longer side: how far around it a detector looks
+MOST_OUTSIDE = 0.1  # of a crop's area beyond the border of the photograph
+BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the collection's own boxes
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How faces are cut, and which are dropped.
+
+    Attributes:
+        size: side of the crops, pixels.
+        margin: see ``faces.crop.crop_box``; the larger, the smaller the face in its crop.
+        detector: of ``faces.detection.find_faces``, or ``boxes``.
+        min_face, max_face: side of the crop in the photograph, pixels; None: no limit.
+        max_blur, max_occlusion: of WIDER FACE's flags, 0 to 2.
+        sharpness: the least, see ``filters.sharpness``; 0 keeps all.
+    """
+
+    size: int
+    margin: float
+    detector: str
+    min_face: int
+    max_face: int | None
+    max_blur: int
+    max_occlusion: int
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A face that was found, or an image without one.
+
+    Attributes:
+        name: key of the face; that of the image with a number behind it.
+        group: see ``collections.Record``.
+        dropped: the reason; empty where nothing speaks against the face itself.
+        side: of the crop in the photograph, pixels.
+        landmarks: (68, 2) in pixels of the crop, where they are known or were found.
+        sharpness, pixels, image_hash: of the crop: ``filters.sharpness``, SHA-256, ``filters.perceptual_hash``.
+    """
+
+    name: str
+    group: str
+    dropped: str = ''
+    side: int = 0
+    landmarks: list | None = None
+    sharpness: float = 0
+    pixels: str = ''
+    image_hash: str = ''
+
+
+class Dropped(Exception):
+    """Why a face is not used."""
+
+
+def file_name(key: str) -> str:
+    """The file of a crop, relative to the folder of all crops; ``make_key`` of it is the key."""
+    return f'{unquote(key, errors="surrogateescape")}.png'
+
+
+def cut_faces(record: Record, rules: Rules, folder: Path) -> list[Candidate]:
+    """Write the faces of an image to ``folder`` as PNG files and say what each is like."""
+    try:
+        image = read_image(record.path, convert=True)
+    except InputError:
+        return [Candidate(record.name, record.group, 'unreadable image')]
+    known = record.faces
+    if known is None:
+        known = [KnownFace(landmarks=face.landmarks) for face in _detect(image, rules)]
+    return [_cut(image, face, rules, f'{record.name}_{number}', record.group, folder)
+            for number, face in enumerate(known)] or [Candidate(record.name, record.group, 'no face found')]
+
+
+def _cut(image: np.ndarray, known: KnownFace, rules: Rules, name: str, group: str, folder: Path) -> Candidate:
+    side = 0
+    try:
+        _check_flags(known, rules)
+        landmarks = _landmarks(image, known, rules)
+        corner_x, corner_y, side = round_square(_square(landmarks, known, rules))
+        _check_place(image, corner_x, corner_y, side, rules)
+    except Dropped as dropped:
+        return Candidate(name, group, str(dropped), side)
+    crop = cut_square(image, (corner_x, corner_y, side), rules.size)
+    write_image(folder / file_name(name), crop)
+    sharp = sharpness(crop)
+    if landmarks is not None:
+        landmarks = ((landmarks - (corner_x, corner_y)) * (rules.size / side)).round(2).tolist()
+    return Candidate(name, group, 'not sharp' if sharp < rules.sharpness else '', side, landmarks, round(sharp, 4),
+                     hashlib.sha256(crop.tobytes()).hexdigest(), perceptual_hash(crop))
+
+
+def _check_flags(known: KnownFace, rules: Rules) -> None:
+    if known.invalid:
+        raise Dropped('marked as invalid')
+    if known.blur > rules.max_blur:
+        raise Dropped('marked as blurred')
+    if known.occlusion > rules.max_occlusion:
+        raise Dropped('marked as occluded')
+    if not known.annotated:
+        raise Dropped('no landmarks beside the image')
+
+
+def _landmarks(image: np.ndarray, known: KnownFace, rules: Rules) -> np.ndarray | None:
+    """Landmarks (68, 2) in pixels of the image; None where the box is to be cropped by."""
+    if known.landmarks is not None:
+        return known.landmarks
+    if known.annotation is not None:
+        try:
+            return read_annotation(known.annotation)
+        except InputError as error:
+            raise Dropped('unreadable landmarks') from error
+    if rules.detector == BOXES:
+        return None
+    return _find_known(image, known, rules)
+
+
+def _find_known(image: np.ndarray, known: KnownFace, rules: Rules) -> np.ndarray:
+    """Landmarks of the face that a detector finds over the middle of the known box, or of the image."""
+    height, width = image.shape[:2]
+    left, top, right, bottom = known.box or (0, 0, width, height)
+    around = AROUND * max(right - left, bottom - top)
+    x, y = max(0, int(left - around)), max(0, int(top - around))
+    region = image[y:max(0, int(bottom + around)), x:max(0, int(right + around))]
+    middle = (left + right) / 2 - x, (top + bottom) / 2 - y
+    found = [face for face in _detect(region, rules) if _contains(face, middle)] if region.size else []
+    if not found:
+        raise Dropped('no face found')
+    return found[0].landmarks + (x, y)
+
+
+def _contains(face: Face, point: tuple[float, float]) -> bool:
+    left, top, right, bottom = face.box
+    return left <= point[0] <= right and top <= point[1] <= bottom
+
+
+def _detect(image: np.ndarray, rules: Rules) -> list[Face]:
+    # a detector's box is at most somewhat larger than the crop, so that half of the least size is small enough
+    return find_faces(image, rules.detector, max(MIN_SIZE, rules.min_face // 2))
+
+
+def _square(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> tuple[float, float, float]:
+    if landmarks is None:
+        left, top, right, bottom = known.box
+        brows = top + (bottom - top) * FOREHEAD / (1 + FOREHEAD)  # a box has the forehead that the rule adds
+        landmarks = np.array([(left, brows), (right, bottom)])
+    return crop_box(landmarks, rules.margin)
+
+
+def _check_place(image: np.ndarray, x: int, y: int, side: int, rules: Rules) -> None:
+    if side < rules.min_face:
+        raise Dropped('too small')
+    if rules.max_face is not None and side > rules.max_face:
+        raise Dropped('too large')
+    height, width = image.shape[:2]
+    inside = max(0, min(x + side, width) - max(x, 0)) * max(0, min(y + side, height) - max(y, 0))
+    if inside < (1 - MOST_OUTSIDE) * side**2:
+        raise Dropped('cut off by the border')

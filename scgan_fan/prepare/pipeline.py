@@ -1,0 +1,227 @@
+"""A collection -> training and validation LMDBs, as ``data.lmdb_writer`` makes them, and a report.
+
+    OUT/
+        faces/             the crops, PNG, and train.txt and val.txt, which list them; not needed once all is written
+        faces.jsonl        the settings, then what became of each image: a stopped run goes on behind the last line
+        train.lmdb  val.lmdb
+        landmarks.npz      where asked for: ``name`` and ``landmarks`` (N, 68, 2), pixels of the crops
+        dropped.txt        what was left out: name, tab, reason
+        report.md  report.json  contact_sheet.png; report.json is written last: no file, not finished
+
+Faces are cut and measured in parallel, each for itself. What depends on the others, duplicates and the split, is
+decided afterwards in the order of the listing, so that the result does not depend on the number of workers.
+"""
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from scgan_fan.data.lmdb_writer import write_lmdb
+from scgan_fan.errors import InputError
+from scgan_fan.prepare import report
+from scgan_fan.prepare.collections import KnownFace, Record, read_collection
+from scgan_fan.prepare.crops import BOXES, Candidate, Rules, cut_faces, file_name
+from scgan_fan.prepare.filters import NearDuplicates, in_validation
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked for.
+
+    Attributes:
+        collection, input: see ``collections.read_collection``.
+        rules: how faces are cut, and which are dropped.
+        val_share: of all persons or photographs that go to validation, 0 to 1.
+        keep_duplicates: keep near duplicates; faces of the same pixels are dropped always.
+        landmarks: write landmarks.npz.
+    """
+
+    collection: str
+    input: str
+    rules: Rules
+    val_share: float
+    keep_duplicates: bool
+    landmarks: bool
+
+
+def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | None:
+    """Make training data of a collection; called again after an interruption, continue.
+
+    Args:
+        settings: what is asked for.
+        output: the folder to write.
+        workers: processes that find and cut faces, and that encode the LMDBs.
+
+    Returns:
+        What report.json says (see ``report.summarize``), or None where ``output`` is finished already.
+
+    Raises:
+        InputError: the input or the settings cannot be used, no face is left, or ``output`` was begun otherwise.
+    """
+    output = Path(output)
+    records = read_collection(settings.collection, settings.input)
+    _check_places(settings, records)
+    _begin(output, _heading(settings, records))
+    if (output / report.JSON_FILE).exists():
+        return None
+    candidates = mark_duplicates(_cut_all(records, settings.rules, output, workers), settings.keep_duplicates)
+    sets = split(candidates, settings.val_share)
+    if not sets['train']:
+        _write_dropped(output, candidates)
+        raise InputError(f'{output}: no face is left for training of {len(records)} images; the reasons are in '
+                         'dropped.txt there')
+    _write_sets(output, sets, workers)
+    if settings.landmarks:
+        _write_landmarks(output, sets)
+    _write_dropped(output, candidates)
+    return report.write(output, settings, len(records), candidates, sets)
+
+
+def _check_places(settings: Settings, records: list[Record]) -> None:
+    """Where nothing looks for faces, the collection must say where they are."""
+    if settings.rules.detector != BOXES:
+        return
+    for face in (face for record in records for face in record.faces or (KnownFace(),) if face.annotated):
+        if not face.has_landmarks and (face.box is None or settings.landmarks):
+            lacking = 'landmarks' if settings.landmarks else 'boxes'
+            raise InputError(f'{settings.input}: does not have the {lacking} of all faces; give another --detector '
+                             f'than {BOXES}')
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The log
+# ---------------------------------------------------------------------------------------------------------------------
+
+def _heading(settings: Settings, records: list[Record]) -> dict:
+    """What tells whether a run that was begun is this one; images count by what is known of them, and their bytes."""
+    images = hashlib.sha256()
+    for record in records:
+        size = os.path.getsize(record.path) if os.path.exists(record.path) else None
+        images.update(json.dumps([asdict(record), size], default=np.ndarray.tolist).encode())
+    values = asdict(settings)
+    return {**values.pop('rules'), **values, 'images': images.hexdigest()}
+
+
+def _log(output: Path) -> Path:
+    return output / 'faces.jsonl'
+
+
+def _begin(output: Path, heading: dict) -> None:
+    """Start a log, unless one of the same heading is there to be continued."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if not _log(output).exists():
+            _log(output).write_text(json.dumps(heading) + '\n', encoding='utf-8')
+    except OSError as error:
+        raise InputError(f'{output}: cannot be written ({error.strerror})') from error
+    with _log(output).open(encoding='utf-8') as lines:
+        begun = json.loads(next(lines))
+    changed = [f'{key} {begun.get(key)!r}' for key in heading if key != 'images' and begun.get(key) != heading[key]]
+    if changed:
+        raise InputError(f'{output}: was begun with {", ".join(changed)}; repeat that command, remove the folder or '
+                         'give another --output')
+    if begun['images'] != heading['images']:
+        raise InputError(f'{output}: was begun with other images, {heading["input"]} has changed since; remove the '
+                         'folder or give another --output')
+
+
+def _resume(output: Path, records: list[Record]) -> list[list[Candidate]]:
+    """What became of the images that are done; half a line at the end of the log is cut off."""
+    heading, *lines = _log(output).read_text(encoding='utf-8').splitlines(keepends=True)
+    if lines and not lines[-1].endswith('\n'):
+        del lines[-1]
+        _log(output).write_text(''.join([heading, *lines]), encoding='utf-8')
+    return [[Candidate(**values) for values in json.loads(line)] for line in lines]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Cutting
+# ---------------------------------------------------------------------------------------------------------------------
+
+def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) -> list[Candidate]:
+    """The candidates of all images, in their order."""
+    outcomes = _resume(output, records)
+    rest = records[len(outcomes):]
+    cut = functools.partial(cut_faces, rules=rules, folder=output / 'faces')
+    bar = tqdm(total=len(records), initial=len(outcomes), unit='image')
+    with bar, _log(output).open('a', encoding='utf-8') as log:
+        for candidates in _map(cut, rest, workers):
+            log.write(json.dumps([asdict(candidate) for candidate in candidates]) + '\n')
+            log.flush()
+            outcomes.append(candidates)
+            bar.update()
+    return [candidate for candidates in outcomes for candidate in candidates]
+
+
+def _map(function, items: list, workers: int):
+    """The results in order, from as many processes."""
+    if workers == 1 or len(items) < 2:
+        yield from map(function, items)
+        return
+    # spawned: forking a process with torch's threads may hang
+    with multiprocessing.get_context('spawn').Pool(min(workers, len(items)), _prepare_worker) as pool:
+        yield from pool.imap(function, items)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
+    torch.set_num_threads(1)  # the processes are the parallelism
+    cv2.setNumThreads(0)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Choosing and writing
+# ---------------------------------------------------------------------------------------------------------------------
+
+def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candidate]:
+    """The candidates, those dropped that show an earlier one's pixels or, unless ``keep_near``, nearly so."""
+    seen, near, marked = {}, NearDuplicates(), []
+    for face in candidates:
+        if not face.dropped:
+            original, kind = seen.setdefault(face.pixels, face.name), 'duplicate'
+            if original == face.name and not keep_near:
+                original, kind = near.find(face.image_hash) or face.name, 'near duplicate'
+            if original != face.name:
+                face = replace(face, dropped=f'{kind}: of {original}')
+            elif not keep_near:
+                near.add(face.name, face.image_hash)
+        marked.append(face)
+    return marked
+
+
+def split(candidates: list[Candidate], val_share: float) -> dict[str, list[Candidate]]:
+    """The faces that are used: ``train`` and ``val``, no group in both."""
+    sets = {'train': [], 'val': []}
+    for face in candidates:
+        if not face.dropped:
+            sets['val' if in_validation(face.group, val_share) else 'train'].append(face)
+    return sets
+
+
+def _write_sets(output: Path, sets: dict[str, list[Candidate]], workers: int) -> None:
+    for name, faces in sets.items():
+        if faces:
+            listing = output / 'faces' / f'{name}.txt'
+            listing.write_text('\n'.join(file_name(face.name) for face in faces), encoding='utf-8',
+                               errors='surrogateescape')
+            write_lmdb([str(listing)], str(output / f'{name}.lmdb'), workers=workers, overwrite=True)
+
+
+def _write_landmarks(output: Path, sets: dict[str, list[Candidate]]) -> None:
+    faces = sets['train'] + sets['val']
+    np.savez(output / 'landmarks.npz', name=np.array([file_name(face.name) for face in faces]),
+             landmarks=np.array([face.landmarks for face in faces], np.float32))
+
+
+def _write_dropped(output: Path, candidates: list[Candidate]) -> None:
+    (output / 'dropped.txt').write_text(
+        ''.join(f'{face.name}\t{face.dropped}\n' for face in candidates if face.dropped), encoding='utf-8')

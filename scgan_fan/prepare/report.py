@@ -1,0 +1,104 @@
+"""What a preparation kept and dropped, and why: for people, for programs, and as pictures."""
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from scgan_fan.images import read_image, write_image
+from scgan_fan.prepare.crops import Candidate, file_name
+
+JSON_FILE = 'report.json'
+PERCENTILES = (0, 5, 50, 95, 100)
+COLUMNS, TILE, TITLE_HEIGHT = 16, 80, 22  # of the contact sheet; pixels
+ROWS = {'train': 6, 'val': 2}  # of it; one for each reason
+
+
+def write(output: Path, settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
+    """Write contact_sheet.png, report.md and, last, report.json; returns what that says."""
+    summary = summarize(settings, images, candidates, sets)
+    write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets))
+    (output / 'report.md').write_text(to_markdown(summary), encoding='utf-8')
+    (output / JSON_FILE).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    return summary
+
+
+def summarize(settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
+    """Settings and counts.
+
+    Returns:
+        ``settings``; ``images``, how many were read; ``kept``: for ``train`` and ``val`` the ``faces`` and the
+        ``groups`` (persons, photographs) that they are of; ``dropped``: reason -> faces; ``side`` and ``sharpness`` of
+        the kept ones: percentile -> value.
+    """
+    kept = [face for faces in sets.values() for face in faces]
+    dropped = Counter(face.dropped.partition(':')[0] for face in candidates if face.dropped)
+    return {
+        'settings': asdict(settings), 'images': images,
+        'kept': {name: {'faces': len(faces), 'groups': len({face.group for face in faces})}
+                 for name, faces in sets.items()},
+        'dropped': dict(sorted(dropped.items())),
+        **{value: _percentiles([getattr(face, value) for face in kept]) for value in ('side', 'sharpness')},
+    }
+
+
+def _percentiles(values: list[float]) -> dict[str, float]:
+    return {str(rank): float(f'{value:.4g}') for rank, value in zip(PERCENTILES, np.percentile(values, PERCENTILES))}
+
+
+def to_markdown(summary: dict) -> str:
+    """The summary as a page of Markdown."""
+    settings, ranks = summary['settings'], list(summary['side'])
+    lines = [
+        f'# {settings["collection"]}: {settings["input"]}', '', f'{summary["images"]} images', '',
+        *_table('', 'faces', 'persons or photographs'),
+        *(_row(name, kept['faces'], kept['groups']) for name, kept in summary['kept'].items()), '',
+        *_table('dropped because', 'faces'), *(_row(*item) for item in summary['dropped'].items()), '',
+        *_table('of the kept, percentile', *ranks),
+        _row('side of the crop in the photograph, pixels', *summary['side'].values()),
+        _row('sharpness', *summary['sharpness'].values()), '',
+        *_table('setting', 'value'),
+        *(_row(*item) for item in {**settings['rules'], **settings}.items() if item[0] != 'rules')]
+    return '\n'.join(lines) + '\n'
+
+
+def _table(*titles: str) -> list[str]:
+    return [_row(*titles), _row('---', *['--:'] * (len(titles) - 1))]
+
+
+def _row(*cells) -> str:
+    return f'| {" | ".join(map(str, cells))} |'
+
+
+def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict) -> np.ndarray:
+    """Faces of each set, and of each reason for which a face was dropped after it was cut, evenly over the listing.
+
+    Returns:
+        ``uint8`` RGB image.
+    """
+    groups = {f'{name}: {len(faces)}': (faces, ROWS[name]) for name, faces in sets.items()}
+    cut = [face for face in candidates if face.dropped and face.pixels]
+    for reason in sorted({face.dropped.partition(':')[0] for face in cut}):
+        faces = [face for face in cut if face.dropped.partition(':')[0] == reason]
+        groups[f'dropped, {reason}: {len(faces)}'] = faces, 1
+    return np.vstack([part for title, (faces, rows) in groups.items() if faces
+                      for part in (_title(title), _grid(folder, faces, rows))])
+
+
+def _grid(folder: Path, faces: list[Candidate], rows: int) -> np.ndarray:
+    chosen = np.unique(np.linspace(0, len(faces) - 1, rows * COLUMNS).round().astype(int))
+    tiles = [_tile(read_image(folder / file_name(faces[index].name))) for index in chosen]
+    tiles += [np.full((TILE, TILE, 3), 255, np.uint8)] * (-len(tiles) % COLUMNS)
+    return np.vstack([np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])
+
+
+def _tile(image: np.ndarray) -> np.ndarray:
+    method = cv2.INTER_AREA if len(image) > TILE else cv2.INTER_NEAREST
+    return cv2.resize(image, (TILE, TILE), interpolation=method)
+
+
+def _title(text: str) -> np.ndarray:
+    strip = np.full((TITLE_HEIGHT, COLUMNS * TILE, 3), 255, np.uint8)
+    return cv2.putText(strip, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
