@@ -1,8 +1,10 @@
 """Checkpoint files: written whole or not at all, read without running code that they might carry."""
 import os
-import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from zipfile import BadZipFile
+from typing import BinaryIO
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import nn
@@ -10,8 +12,10 @@ from torch import nn
 from scgan_fan.errors import InputError
 
 
-def save_atomically(content: dict, path: str | Path) -> None:
-    """``torch.save`` beside ``path``, flushed to the disk, then renamed: a kill or a full disk leaves the old file.
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of ``path`` once it is on the disk: a kill or a full disk leaves the
+    old file.
 
     Raises:
         InputError: the file cannot be written; the half-written one is removed.
@@ -20,14 +24,21 @@ def save_atomically(content: dict, path: str | Path) -> None:
     aside = path.with_name(path.name + '.part')
     try:
         with open(aside, 'wb') as file:
-            torch.save(content, file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
     except (OSError, RuntimeError) as error:
         aside.unlink(missing_ok=True)
-        raise InputError(f'{path}: the checkpoint could not be written ({error}); earlier ones are intact. Free some '
-                         'space or make the folder writable, then continue with --auto_resume') from error
+        raise InputError(f'{path}: could not be written ({error}); what was there is intact. Free some space or make '
+                         'the folder writable, then give the same command again (training: with --auto_resume)'
+                         ) from error
+
+
+def save_atomically(content: dict, path: str | Path) -> None:
+    """``torch.save`` by way of ``written_whole``, which see."""
+    with written_whole(path) as file:
+        torch.save(content, file)
 
 
 def read_checkpoint(path: str | Path) -> dict:
@@ -39,14 +50,23 @@ def read_checkpoint(path: str | Path) -> dict:
     if not Path(path).is_file():
         raise InputError(f'{path}: no such checkpoint; check the path in the option file')
     try:
+        _refuse_inflation(path)
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, BadZipFile, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle makes the reader raise nearly anything
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f'{path}: not a readable checkpoint ({reason[:120]}); it is damaged, of another kind, or '
                          'carries code') from error
     if not isinstance(content, dict):
         raise InputError(f'{path}: holds a {type(content).__name__}, not a checkpoint; give a file of network weights')
     return content
+
+
+def _refuse_inflation(path: str | Path) -> None:
+    """torch.save does not compress: a file that would unpack to more than its size was made to fill the memory."""
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
+                raise BadZipFile('unpacks to more than it holds')
 
 
 def load_weights(network: nn.Module, path: str | Path, label: str, key: str = 'params', strict: bool = True) -> None:

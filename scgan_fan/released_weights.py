@@ -1,4 +1,7 @@
-"""The tensor names of the released SCGAN networks, and what the same tensors are called here."""
+"""The tensor names of the released SCGAN networks, and what the same tensors are called here.
+
+The released restoration network of LRGAN (ECCV 2018) has the same names and batch norm in its blocks besides.
+"""
 import re
 from collections.abc import Callable
 
@@ -8,6 +11,7 @@ import torch
 def _restoration(name: str) -> str | None:
     if name.startswith('a2.'):
         return None  # a third group's skip that the released forward never runs (papers.md section 2.3)
+    name = re.sub(r'\.bn([12])\.', r'.norm\1.', name)
     for pattern, ours in (
             (r'layers_in\.', r'input.'),
             (r'layers_set_final\.(\d)\.(\d+)\.', lambda m: f'body.{2 * int(m[1])}.blocks.{m[2]}.'),
@@ -48,11 +52,11 @@ def convert_released(weights: dict[str, torch.Tensor], network: str) -> dict[str
     """The state dict of a released SCGAN network under this package's names.
 
     Args:
-        weights: released names to tensors. The networks were trained on BGR images (papers.md section 2.7).
+        weights: released names to tensors. SCGAN's networks were trained on BGR images (papers.md section 2.7).
         network: ``RestorationNet`` (G_RLS), ``DegradationNet`` (G_DHL, G_DSL) or ``FaceDiscriminator`` (D_*).
 
     Returns:
-        a state dict that loads strictly with the default constructor arguments.
+        a state dict that loads strictly with the default constructor arguments (LRGAN's: ``norm`` batch).
     """
     converted = {}
     for released, tensor in weights.items():

@@ -1,6 +1,7 @@
 """Checkpoints: written whole, read without running code, refused by name when they do not fit."""
 import os
 import pickle
+import zipfile
 
 import pytest
 import torch
@@ -77,6 +78,16 @@ def test_truncated_checkpoint(tmp_path, network):
     data = (tmp_path / 'net.pth').read_bytes()
     (tmp_path / 'net.pth').write_bytes(data[:len(data) // 2])
     with pytest.raises(InputError, match='not a readable checkpoint'):
+        read_checkpoint(tmp_path / 'net.pth')
+
+
+def test_compressed_checkpoint_that_would_fill_the_memory(tmp_path):
+    torch.save({'params': {'weight': torch.zeros(10**6)}}, tmp_path / 'plain.pth')
+    with zipfile.ZipFile(tmp_path / 'plain.pth') as plain, \
+            zipfile.ZipFile(tmp_path / 'net.pth', 'w', zipfile.ZIP_DEFLATED) as compressed:
+        for name in plain.namelist():
+            compressed.writestr(name, plain.read(name))
+    with pytest.raises(InputError, match='unpacks to more than it holds'):
         read_checkpoint(tmp_path / 'net.pth')
 
 

@@ -241,7 +241,7 @@ class FaceModel(BaseModel):
         if self.opt['rank'] != 0:
             return
         for name, network in self.networks.items():
-            content = {'params': _on_cpu(network)}
+            content = {'params': _on_cpu(network), 'network': _plain(self.opt[f'network_{name}'])}
             if name == self.tested and self.net_g_ema is not None:
                 content['params_ema'] = _on_cpu(self.net_g_ema)
             label = 'latest' if current_iter == -1 else current_iter
@@ -350,6 +350,11 @@ def _initialize(network: nn.Module, how: str) -> None:
 
 def _on_cpu(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+
+
+def _plain(options: dict) -> dict:
+    """An option block as built-in types: what reads checkpoints without running code knows no others."""
+    return {key: list(value) if isinstance(value, (list, tuple)) else value for key, value in options.items()}
 
 
 def _rng_state() -> dict:

@@ -1,0 +1,42 @@
+"""Convert weights of a restoration network: released SCGAN and LRGAN checkpoints to this package's, .pth to
+.safetensors and back, half precision. The result says what network it holds and what it was made of.
+
+    scgan-fan convert pretrained_model.pth -o scgan.safetensors
+    scgan-fan convert experiments/train_scgan/models/net_g_latest.pth -o net_g_half.pth --half
+"""
+import argparse
+import sys
+
+from scgan_fan.convert import convert
+from scgan_fan.errors import InputError
+from scgan_fan.restorers import CHANNEL_ORDERS, scale_of
+
+
+def parse_arguments() -> argparse.Namespace:
+    description, example = __doc__.split('\n\n')
+    parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{example}',
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
+                        'dict, or .safetensors file of one of these; of params and params_ema the latter is taken')
+    parser.add_argument('-o', '--output', required=True, metavar='TARGET', help='file to write: .pth or .safetensors')
+    parser.add_argument('--to', choices=CHANNEL_ORDERS, default='rgb', help='channel order of the images of the '
+                        'result; SCGAN was released for BGR (default: %(default)s, as everywhere in this package)')
+    parser.add_argument('--half', action='store_true', help='store float16, half the size; what reads it computes in '
+                        'float32')
+    parser.add_argument('--overwrite', action='store_true', help='replace TARGET where it exists')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Do what the command line says; returns the exit status."""
+    arguments = parse_arguments()
+    try:
+        weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite)
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    print(f'{arguments.output}: {weights.name}, x{scale_of(weights.network)}, {weights.channel_order.upper()}, '
+          f'{len(weights.tensors)} tensors')
+    print(', '.join(f'{option}: {value}' for option, value in weights.network.items()))
+    return 0
+
