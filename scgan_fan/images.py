@@ -4,6 +4,7 @@ Files, drawings and metrics: ``uint8`` arrays, height x width x 3, RGB. Networks
 width, RGB in [-1, 1].
 """
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from scgan_fan.errors import InputError
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
+PHOTO_QUALITY = 95  # of JPEG and WebP: a restored photograph should not lose again
 
 
 def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
@@ -29,20 +31,25 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
     Raises:
         InputError: the bytes are no image, are truncated, or are not RGB and ``convert`` is false.
     """
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-    except UnidentifiedImageError as error:
-        raise InputError(f'{name}: not an image, or damaged from its first bytes; replace or remove it') from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f'{name}: truncated or damaged ({error}); replace or remove it') from error
+    image = _open(data, name)
     if image.mode != 'RGB':
         if not convert:
             raise InputError(f'{name}: a {image.mode} image with {len(image.getbands())} channel(s) where RGB is '
                              'needed; scripts/create_lmdb.py converts whole folders')
         image = _to_rgb(image)
     return np.asarray(image)
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """The image, upright, of any mode."""
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        return ImageOps.exif_transpose(image)
+    except UnidentifiedImageError as error:
+        raise InputError(f'{name}: not an image, or damaged from its first bytes; replace or remove it') from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f'{name}: truncated or damaged ({error}); replace or remove it') from error
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -54,17 +61,53 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def read_image(path: str | Path, convert: bool = False) -> np.ndarray:
     """``decode`` for a file on disk. Raises InputError where it is missing or ``decode`` refuses it."""
+    return decode(_read(path), str(path), convert)
+
+
+def _read(path: str | Path) -> bytes:
     try:
-        data = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror})') from error
-    return decode(data, str(path), convert)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Write a ``uint8`` RGB array (height, width, 3) as the file type of the suffix, making its folder."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph of any kind, as its file shows it.
+
+    Attributes:
+        pixels: ``uint8`` RGB array (height, width, 3), upright.
+        alpha: ``uint8`` (height, width), 255 where opaque; None: opaque everywhere.
+        profile: ICC profile that says which colours the values mean; None: sRGB.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    profile: bytes | None = None
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read a photograph with what else belongs to its looks. Raises InputError as ``read_image`` does."""
+    image = _open(_read(path), str(path))
+    profile = image.info.get('icc_profile') if image.mode in ('RGB', 'RGBA') else None
+    if not image.has_transparency_data:
+        return Photo(np.asarray(_to_rgb(image)), profile=profile)
+    pixels = np.asarray(image.convert('RGBA'))
+    return Photo(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3], profile)
+
+
+def write_photo(path: str | Path, photo: Photo) -> None:
+    """Write a photograph as the file type of the suffix, making its folder. JPEG leaves the transparency out."""
+    keeps_alpha = photo.alpha is not None and Path(path).suffix.lower() not in ('.jpg', '.jpeg')
+    pixels = np.dstack([photo.pixels, photo.alpha]) if keeps_alpha else photo.pixels
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, quality=PHOTO_QUALITY, icc_profile=photo.profile)
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:

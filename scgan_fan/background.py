@@ -1,0 +1,86 @@
+"""Enlarging what is no face: bicubic, or any super-resolution network that the library spandrel reads."""
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from scgan_fan.errors import InputError
+
+TILE = 256  # pixels of the photograph that a network sees at once
+MARGIN = 16  # pixels around a tile that it sees as well and that are then cut off
+
+Upsampler = Callable[[np.ndarray, int], np.ndarray]  # uint8 RGB (h, w, 3) and s -> (s * h, s * w, 3)
+
+
+def enlarge_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
+    """``uint8`` (height, width) or (height, width, channels) -> ``scale`` times as high and wide."""
+    return image.copy() if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+
+
+def load_upsampler(name: str, device: torch.device) -> Upsampler:
+    """What enlarges the background.
+
+    Args:
+        name: ``bicubic``, or a weight file that spandrel reads (Real-ESRGAN, SwinIR, HAT, ...). A network of another
+            scale than the one asked for is followed by a resize.
+        device: where the network runs.
+
+    Raises:
+        InputError: no such file, spandrel is not installed or does not know it, or it is no network that enlarges RGB.
+    """
+    return enlarge_bicubic if name == 'bicubic' else NetworkUpsampler(name, device)
+
+
+class NetworkUpsampler:
+    """A super-resolution network on a photograph, tile by tile: memory does not grow with the photograph.
+
+    Args and errors: see ``load_upsampler``.
+    """
+
+    def __init__(self, path: str, device: torch.device):
+        if not Path(path).is_file():
+            raise InputError(f'--bg_upsampler: {path}: no such file; give bicubic or a file of weights')
+        try:
+            import spandrel
+        except ImportError as error:
+            raise InputError('--bg_upsampler: needs spandrel, which is not installed; pip install spandrel') from error
+        try:
+            self.network = spandrel.ModelLoader(device).load_from_file(path)
+        except Exception as error:  # whatever a damaged file makes of spandrel's search for the architecture
+            raise InputError(f'--bg_upsampler: {path}: spandrel cannot read it ({type(error).__name__}); give the '
+                             'weights of a super-resolution network') from error
+        if not isinstance(self.network, spandrel.ImageModelDescriptor) or self.network.input_channels != 3:
+            raise InputError(f'--bg_upsampler: {path}: no network for RGB images; give one for super-resolution')
+        self.network.float().eval()
+        self.device = device
+
+    def __call__(self, image: np.ndarray, scale: int) -> np.ndarray:
+        """``uint8`` RGB (height, width, 3) -> the same, ``scale`` times as high and wide."""
+        height, width = image.shape[:2]
+        result = np.empty((height * scale, width * scale, 3), np.uint8)
+        for top in range(0, height, TILE):
+            for left in range(0, width, TILE):
+                bottom, right = min(top + TILE, height), min(left + TILE, width)
+                result[top * scale:bottom * scale, left * scale:right * scale] = self._tile(
+                    image, (top, bottom, left, right), scale)
+        return result
+
+    def _tile(self, image: np.ndarray, edges: tuple[int, int, int, int], scale: int) -> np.ndarray:
+        top, bottom, left, right = edges
+        first_row, first_column = max(top - MARGIN, 0), max(left - MARGIN, 0)
+        seen = image[first_row:bottom + MARGIN, first_column:right + MARGIN]
+        enlarged = self._run(seen)
+        if self.network.scale != scale:
+            method = cv2.INTER_AREA if self.network.scale > scale else cv2.INTER_CUBIC
+            size = seen.shape[1] * scale, seen.shape[0] * scale
+            enlarged = cv2.resize(enlarged, size, interpolation=method)
+        return enlarged[(top - first_row) * scale:(bottom - first_row) * scale,
+                        (left - first_column) * scale:(right - first_column) * scale]
+
+    @torch.inference_mode()
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        tensor = torch.from_numpy(image.copy()).to(self.device).permute(2, 0, 1)[None].float() / 255
+        enlarged = self.network(tensor)[0].float().clamp(0, 1).mul(255).round().byte()
+        return np.ascontiguousarray(enlarged.permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,257 @@
+"""Restore the faces in photographs and videos; what is no face is only enlarged.
+
+Photographs: OUT/restored_imgs, and each face in OUT/cropped_faces (as the network sees it), OUT/restored_faces and
+OUT/cmp (both side by side). Videos: OUT/restored_videos. With --aligned every image is one face, cropped as in
+training. Faces that have more pixels already than the network would give them are left alone.
+"""
+import argparse
+import functools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+from tqdm import tqdm
+
+from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
+from scgan_fan.errors import InputError
+from scgan_fan.faces.crop import MARGIN
+from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
+from scgan_fan.faces.paste import resize_square
+from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
+from scgan_fan.restore import BATCH, PRECISIONS, RestoredPhoto, choose_device, face_size, restore, restore_photo
+from scgan_fan.restorers import load_restorer
+from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
+from scgan_fan.video import VideoReader, video_writer
+
+SHIPPED_WEIGHTS = Path(__file__).parent.parent / 'weights' / 'restorer.pth'
+EXAMPLES = """examples:
+  scgan-fan restore -i holiday.jpg -o restored --weights net_g_latest.pth
+  scgan-fan restore -i album -o restored -s 4 --bg_upsampler RealESRGAN_x4plus.pth --weights net_g_latest.pth
+  scgan-fan restore -i tiny_faces -o restored --aligned --weights net_g_latest.pth
+
+exit status: 0 all is restored, 1 some files are not (they are listed in the end), 2 nothing could begin"""
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError('must be 1 or more')
+    return int(text)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('-i', '--input', required=True, type=Path, help='photograph, video, or folder of them')
+    add('-o', '--output', required=True, type=Path, metavar='OUT', help='folder of the results')
+    add('-s', '--upscale', type=positive, default=2, metavar='S', help='enlarge photographs so many times. Default: 2')
+    add('--weights', type=Path, metavar='FILE', help='of the restorer: a checkpoint, .safetensors or .onnx')
+    add('--aligned', action='store_true', help='every image is one face, cropped as in training')
+    add('--only_center_face', action='store_true', help='restore the face nearest to the middle alone')
+    add('--force', action='store_true', help='restore faces that are sharp already, too')
+    add('--detector', default='auto', choices=DETECTORS, help='default: retinaface where its weights are, else dlib')
+    add('--min_face', type=positive, default=MIN_SIZE, metavar='PIXELS',
+        help=f'leave smaller faces out; dlib is four times as fast for twice as many. Default: {MIN_SIZE}')
+    add('--margin', type=float, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
+    add('--suffix', default='', help='of the results\' names, after _')
+    add('--ext', default='auto', choices=('auto', 'png', 'jpg'), help='of the photographs. Default: as the input\'s')
+    add('--bg_upsampler', default='bicubic', metavar='FILE',
+        help='enlarges what is no face: bicubic (default), or weights of a network that spandrel reads')
+    add('--device', default='auto', help='default: a GPU where there is one')
+    add('--precision', default='float32', choices=PRECISIONS)
+    add('--batch', type=positive, default=BATCH, metavar='N', help=f'faces at a time. Default: {BATCH}')
+    add('--overwrite', action='store_true', help='make results anew that are there already')
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Restore what the command line names; returns the exit status."""
+    arguments = parse_arguments()
+    try:
+        return run(arguments)
+    except InputError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print('stopped; the same command goes on with what is not there yet', file=sys.stderr)
+        return 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Restore everything and report; returns 0, or 1 where a file failed.
+
+    Raises:
+        InputError: nothing can be begun: no input, no weights, no such device or detector.
+    """
+    inputs = find_inputs(arguments.input)
+    retinaface_weights(arguments.detector)  # complain now instead of at each file
+    device = choose_device(arguments.device)
+    restorer = load_restorer(find_weights(arguments.weights), device)
+    work = Work(arguments, restorer, load_upsampler(arguments.bg_upsampler, device))
+    for source in tqdm(inputs, unit='file'):
+        work.do(source)
+    print(*work.report(), sep='\n')
+    return 1 if work.failures else 0
+
+
+def find_inputs(path: Path) -> list[Path]:
+    """The file, or the images and videos in the folder by name. Raises InputError where there are none."""
+    if not path.exists():
+        raise InputError(f'{path}: no such file or folder; check -i')
+    found = [path] if path.is_file() else sorted(
+        file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES + VIDEO_SUFFIXES)
+    if not found:
+        raise InputError(f'{path}: holds no images or videos ({" ".join(SUFFIXES + VIDEO_SUFFIXES)}); check -i')
+    return found
+
+
+def find_weights(given: Path | None) -> Path:
+    """The file given, else the package's own. Raises InputError where there is neither."""
+    if given is None and not SHIPPED_WEIGHTS.is_file():
+        raise InputError('--weights: none are given and this package has none of its own; give a checkpoint, such as '
+                         'experiments/.../models/net_g_latest.pth, or the released SCGAN weights')
+    return given or SHIPPED_WEIGHTS
+
+
+class Results:
+    """Where the results of each input go; nothing is overwritten by accident.
+
+    Args:
+        arguments: the command line.
+    """
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.root, self.ext, self.aligned = arguments.output, arguments.ext, arguments.aligned
+        self.ending = f'_{arguments.suffix}' if arguments.suffix else ''
+        self.overwrite = arguments.overwrite
+        self._sources = {}
+
+    def path(self, source: Path) -> Path:
+        """Of what the input becomes as a whole: face, photograph or video.
+
+        Raises:
+            InputError: it would replace the input, or another input of this run has the same name.
+        """
+        other = self._sources.setdefault(source.stem, source)
+        if other != source:
+            raise InputError(f'{source}: its results would have the names of those of {other.name}; rename one')
+        path = self._path(source)
+        if path.resolve() == source.resolve():
+            raise InputError(f'{source}: its result would replace it; give another -o')
+        return path
+
+    def _path(self, source: Path) -> Path:
+        if is_video(source):
+            return self.root / 'restored_videos' / f'{source.stem}{self.ending}.mp4'
+        if self.aligned:
+            return self._face_path('restored_faces', source, 0)
+        suffix = source.suffix if self.ext == 'auto' else f'.{self.ext}'
+        return self.root / 'restored_imgs' / f'{source.stem}{self.ending}{suffix}'
+
+    def _face_path(self, folder: str, source: Path, index: int) -> Path:
+        return self.root / folder / f'{source.stem}_{index:02d}{self.ending}.png'
+
+    def write_face(self, source: Path, index: int, crop: np.ndarray, restored: np.ndarray | None) -> None:
+        """Write the crop and, where there is one, the restored face, beside the crop and alone.
+
+        Raises:
+            InputError: one is there already.
+        """
+        self._write_new(self._face_path('cropped_faces', source, index), crop)
+        if restored is not None:
+            beside = np.hstack([resize_square(crop, len(restored)), restored])
+            self._write_new(self._face_path('cmp', source, index), beside)
+            self._write_new(self._face_path('restored_faces', source, index), restored)
+
+    def _write_new(self, path: Path, image: np.ndarray) -> None:
+        if path.exists() and not self.overwrite:
+            raise InputError(f'{path}: is there already; give --overwrite, --suffix or another -o')
+        write_image(path, image)
+
+
+class Work:
+    """Restores one input after another and remembers what became of them.
+
+    Args:
+        arguments: the command line.
+        restorer: from ``load_restorer``.
+        upsampler: from ``load_upsampler``.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, restorer: nn.Module, upsampler: Upsampler):
+        self.arguments = arguments
+        self.results = Results(arguments)
+        self.size = face_size(restorer)
+        self.restore = functools.partial(restore, restorer=restorer, precision=arguments.precision)
+        self.restore_photo = functools.partial(
+            restore_photo, restorer=restorer, scale=arguments.upscale, detector=arguments.detector,
+            min_size=arguments.min_face, margin=arguments.margin, only_center_face=arguments.only_center_face,
+            force=arguments.force, upsampler=upsampler, precision=arguments.precision, batch=arguments.batch)
+        self.found = self.restored = self.already = 0
+        self.failures = []
+
+    def do(self, source: Path) -> None:
+        """Restore one input; what is wrong with it is remembered and does not stop the others."""
+        try:
+            path = self.results.path(source)
+            if path.exists() and not self.arguments.overwrite:
+                self.already += 1
+            elif self.arguments.aligned:
+                self._restore_aligned(source)
+            elif is_video(source):
+                self._restore_video(source, path)
+            else:
+                self._restore_photo(source, path)
+        except InputError as error:
+            self.failures.append(str(error))
+        except OSError as error:  # in writing: no space, no permission
+            self.failures.append(f'{source}: {error}; its results are not complete')
+
+    def report(self) -> Iterator[str]:
+        """Lines for people, what failed last."""
+        yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
+        if self.restored < self.found:
+            yield 'the others have more pixels than the restorer gives; --force restores them, too'
+        if self.already:
+            yield f'{self.already} files are restored already; --overwrite makes them again'
+        yield from (f'failed: {failure}' for failure in self.failures)
+
+    def _restore_aligned(self, source: Path) -> None:
+        if is_video(source):
+            raise InputError(f'{source}: a video holds no aligned faces; leave --aligned out')
+        face = read_photo(source).pixels
+        if face.shape[0] != face.shape[1]:
+            raise InputError(f'{source}: {face.shape[1]}x{face.shape[0]} pixels; an aligned face is a square. Crop it, '
+                             'or leave --aligned out')
+        crop = resize_square(face, self.size)
+        self.results.write_face(source, 0, crop, self.restore(crop[None])[0])
+        self.found += 1
+        self.restored += 1
+
+    def _restore_photo(self, source: Path, path: Path) -> None:
+        photo = read_photo(source)
+        result = self._counted(self.restore_photo(photo.pixels))
+        alpha = None if photo.alpha is None else enlarge_bicubic(photo.alpha, self.arguments.upscale)
+        for index, face in enumerate(result.faces):
+            self.results.write_face(source, index, face.crop, face.restored)
+        write_photo(path, Photo(result.image, alpha, photo.profile))
+
+    def _restore_video(self, source: Path, path: Path) -> None:
+        video = VideoReader(source)
+        size = tuple(self.arguments.upscale * length for length in video.size)
+        with video_writer(path, video.fps, size, sound=source) as write:
+            for frame in tqdm(video, total=video.announced, unit='frame', leave=False):
+                write(self._counted(self.restore_photo(frame)).image)
+
+    def _counted(self, result: RestoredPhoto) -> RestoredPhoto:
+        self.found += len(result.faces)
+        self.restored += sum(face.restored is not None for face in result.faces)
+        return result
+
+
+def is_video(path: Path) -> bool:
+    """By its suffix."""
+    return path.suffix.lower() in VIDEO_SUFFIXES

@@ -1,0 +1,62 @@
+"""Cutting a face out of a photograph and pasting the restored one back in. Images are ``uint8`` RGB arrays.
+
+A square is its upper left corner and its side, x, y, side, in whole pixels of the photograph: cut and pasted there, a
+face comes back exactly to its place.
+"""
+import cv2
+import numpy as np
+
+Square = tuple[int, int, int]
+FADE = 0.12  # of the side, at each border; the face itself begins at 0.02
+
+
+def round_square(square: tuple[float, float, float]) -> Square:
+    """The nearest whole pixels to what ``faces.crop.crop_box`` gives."""
+    x, y, side = square
+    return round(x), round(y), max(1, round(side))
+
+
+def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
+    """A square of the photograph, as (size, size, 3): by area where it is reduced, bicubic where it is enlarged.
+
+    What lies outside the photograph repeats its border.
+    """
+    x, y, side = square
+    height, width = image.shape[:2]
+    rows, columns = (np.arange(start, start + side).clip(0, limit - 1) for start, limit in ((y, height), (x, width)))
+    return resize_square(image[np.ix_(rows, columns)], size)
+
+
+def resize_square(image: np.ndarray, size: int) -> np.ndarray:
+    """A square image as (size, size, 3): by area where it is reduced, bicubic where it is enlarged."""
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
+
+
+def paste_square(background: np.ndarray, face: np.ndarray, square: Square, scale: int) -> None:
+    """Paste a restored face into the enlarged photograph, which is changed in place.
+
+    The face fades out towards the border of its square; not one pixel outside the square changes. Colours are left as
+    the network gives them: SCGAN is trained to keep those of its input, and to match them would bring its noise back.
+
+    Args:
+        background: the photograph enlarged by ``scale``.
+        face: the restored face, square, of any size.
+        square: where it was cut, in pixels of the photograph before it was enlarged.
+    """
+    x, y, side = (scale * number for number in square)
+    height, width = background.shape[:2]
+    top, bottom, left, right = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
+    if top >= bottom or left >= right:
+        return
+    there, here = np.s_[top:bottom, left:right], np.s_[top - y:bottom - y, left - x:right - x]
+    behind = background[there].astype(np.float32)
+    strength = _fade(side)[here][..., None]
+    background[there] = np.rint(behind + strength * (resize_square(face, side)[here] - behind)).astype(np.uint8)
+
+
+def _fade(side: int) -> np.ndarray:
+    """How much of the pasted face is seen, ``float32`` (side, side): 1 inside, 0 at the border, a cosine between."""
+    pixels = np.arange(side) + 0.5
+    depth = np.minimum(pixels, side - pixels) / (FADE * side)
+    ramp = (0.5 - 0.5 * np.cos(np.pi * depth.clip(0, 1))).astype(np.float32)
+    return ramp[:, None] * ramp

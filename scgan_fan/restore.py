@@ -1,0 +1,144 @@
+"""Restoring faces: aligned ones as arrays, or wherever they are in a photograph.
+
+    restorer = load_restorer('net_g_latest.pth')
+    restored = restore(faces, restorer)                  # (N, 16, 16, 3) -> (N, 64, 64, 3)
+    result = restore_photo(read_photo('party.jpg').pixels, restorer)
+"""
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from scgan_fan.background import Upsampler, enlarge_bicubic
+from scgan_fan.errors import InputError, check_choice
+from scgan_fan.faces.crop import MARGIN, crop_box
+from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
+from scgan_fan.faces.paste import Square, cut_square, paste_square, round_square
+from scgan_fan.images import to_image, to_tensor
+from scgan_fan.restorers import load_restorer
+
+PRECISIONS = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
+BATCH = 32
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (a GPU where PyTorch has one), or a device by its name in PyTorch.
+
+    Raises:
+        InputError: there is no such device.
+    """
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f'device: {name!r} is not there; give auto, cpu, or cuda on a machine that has it') from error
+
+
+def face_size(restorer: nn.Module) -> int:
+    """Height and width of the small faces that a restorer takes, pixels."""
+    return restorer.size or LR_SIZE
+
+
+@torch.inference_mode()
+def restore(faces: np.ndarray, restorer: nn.Module | str | Path, precision: str = 'float32',
+            batch: int = BATCH) -> np.ndarray:
+    """Restore aligned faces.
+
+    Args:
+        faces: ``uint8`` RGB (N, h, w, 3), cropped as ``faces.crop.crop_box`` crops, and of the size that the restorer
+            was made for (16 pixels unless its weights say otherwise; ``faces.paste.resize_square`` brings them there).
+        restorer: from ``restorers.load_restorer``, on its device, or a path of weights.
+        precision: ``float32``, ``bfloat16`` or ``float16``.
+        batch: faces at a time.
+
+    Returns:
+        ``uint8`` RGB (N, s * h, s * w, 3), s the scale of the restorer.
+
+    Raises:
+        InputError: unknown precision, faces of another shape, or weights that cannot be read.
+    """
+    check_choice('precision', precision, PRECISIONS)
+    if faces.ndim != 4 or faces.shape[3] != 3 or faces.dtype != np.uint8:
+        raise InputError(f'restore: {faces.dtype} array of shape {faces.shape}; give uint8 (N, height, width, 3)')
+    if not isinstance(restorer, nn.Module):
+        restorer = load_restorer(restorer, choose_device('auto'))
+    device = next((parameter.device for parameter in restorer.parameters()), torch.device('cpu'))
+    _, height, width, _ = faces.shape
+    restored = [np.zeros((0, restorer.scale * height, restorer.scale * width, 3), np.uint8)]
+    for start in range(0, len(faces), batch):
+        images = torch.stack([to_tensor(face) for face in faces[start:start + batch]]).to(device)
+        with torch.autocast(device.type, PRECISIONS[precision], enabled=precision != 'float32'):
+            restored.append(np.stack([to_image(image) for image in restorer(images)]))
+    return np.concatenate(restored)
+
+
+@dataclass(frozen=True)
+class RestoredFace:
+    """A face of a photograph.
+
+    Attributes:
+        face: what was detected.
+        square: where it was cut, x, y and side in pixels of the photograph.
+        crop: what the restorer saw, ``uint8`` RGB (h, h, 3).
+        restored: what it made of it, (s * h, s * h, 3); None: the face was sharp already and is left alone.
+    """
+
+    face: Face
+    square: Square
+    crop: np.ndarray
+    restored: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class RestoredPhoto:
+    """``image``: the photograph enlarged, its faces restored, ``uint8`` RGB; ``faces``: the largest first."""
+
+    image: np.ndarray
+    faces: list[RestoredFace]
+
+
+def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, detector: str = 'auto',
+                  min_size: int = MIN_SIZE, margin: float = MARGIN, only_center_face: bool = False,
+                  force: bool = False, upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
+                  batch: int = BATCH) -> RestoredPhoto:
+    """Restore the faces in a photograph. Where no face is, the result is the enlarged photograph to the last bit.
+
+    Args:
+        image: ``uint8`` RGB (height, width, 3).
+        restorer: from ``restorers.load_restorer``.
+        scale: how many times larger the result is, a whole number.
+        detector, min_size: see ``faces.detection.find_faces``.
+        margin: of the crop around the landmarks, see ``faces.crop.crop_box``; as in the restorer's training.
+        only_center_face: restore the face nearest to the middle of the photograph alone.
+        force: also restore faces that have more pixels than the restorer gives them.
+        upsampler: enlarges the background, see ``background.load_upsampler``.
+        precision, batch: see ``restore``.
+
+    Raises:
+        InputError: from the detector, or unknown precision.
+    """
+    faces = find_faces(image, detector, min_size)
+    if only_center_face:
+        faces = sorted(faces, key=lambda face: _distance_to_middle(face, image))[:1]
+    size = face_size(restorer)
+    squares = [round_square(crop_box(face.landmarks, margin)) for face in faces]
+    crops = [cut_square(image, square, size) for square in squares]
+    wanted = [index for index, (_, _, side) in enumerate(squares) if force or side <= restorer.scale * size]
+    chosen = np.array([crops[index] for index in wanted], np.uint8).reshape(-1, size, size, 3)
+    restored = dict(zip(wanted, restore(chosen, restorer, precision, batch)))
+    enlarged = upsampler(image, scale)
+    for index, face in restored.items():
+        paste_square(enlarged, face, squares[index], scale)
+    return RestoredPhoto(enlarged, [RestoredFace(*parts, restored.get(index))
+                                    for index, parts in enumerate(zip(faces, squares, crops))])
+
+
+def _distance_to_middle(face: Face, image: np.ndarray) -> float:
+    left, top, right, bottom = face.box
+    height, width = image.shape[:2]
+    return np.hypot(left + right - width, top + bottom - height)

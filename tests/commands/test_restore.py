@@ -1,0 +1,276 @@
+"""``scgan-fan restore``: every kind of file in, nothing overwritten, every bad file reported."""
+import functools
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from photos import Painter, greens, photo
+from PIL import Image
+
+from scgan_fan import video
+from scgan_fan.commands import restore as command
+from scgan_fan.errors import InputError
+from scgan_fan.images import read_image, read_photo, write_image
+
+SQUARE = (100, 80, 60)  # of the face
+
+
+@pytest.fixture
+def restore(monkeypatch, tmp_path):
+    """Runs the command with a painter in the restorer's stead; gives the exit status."""
+    monkeypatch.setattr(command, 'load_restorer', lambda path, device: Painter())
+    (tmp_path / 'net.pth').touch()
+
+    def run(*line) -> int:
+        options = ['--detector', 'dlib', '--min_face', '40', '--weights', str(tmp_path / 'net.pth')]
+        monkeypatch.setattr(sys, 'argv', ['scgan-fan restore', *map(str, line), *options])
+        return command.main()
+    return run
+
+
+@pytest.fixture
+def inputs(tmp_path) -> Path:
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    return folder
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file())
+
+
+def test_folders_are_gfpgans(restore, inputs, tmp_path):
+    write_image(inputs / 'one.png', photo([SQUARE]))
+    write_image(inputs / 'sharp.jpg', photo([(60, 40, 140)]))
+    (inputs / 'notes.txt').touch()
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--suffix', 'x') == 0
+    assert files(tmp_path / 'out') == [
+        'cmp/one_00_x.png', 'cropped_faces/one_00_x.png', 'cropped_faces/sharp_00_x.png', 'restored_faces/one_00_x.png',
+        'restored_imgs/one_x.png', 'restored_imgs/sharp_x.jpg']
+    restored = read_image(tmp_path / 'out/restored_imgs/one_x.png')
+    assert restored.shape == (480, 640, 3) and 0.5 < greens(restored).sum() / 120**2 < 1
+    assert not greens(read_image(tmp_path / 'out/restored_imgs/sharp_x.jpg')).any()
+    assert read_image(tmp_path / 'out/cmp/one_00_x.png').shape == (64, 128, 3)
+
+
+def rgba(image: Image.Image) -> Image.Image:
+    image.putalpha(Image.linear_gradient('L').resize(image.size))
+    return image
+
+
+def sixteen_bits(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert('L')).astype(np.uint16) * 257)
+
+
+KINDS = {'grey.png': lambda i: i.convert('L'), 'palette.png': lambda i: i.convert('P'), 'deep.png': sixteen_bits,
+         'deep.tif': sixteen_bits, 'cmyk.jpg': lambda i: i.convert('CMYK'), 'colour.webp': lambda i: i,
+         'colour.bmp': lambda i: i, 'alpha.png': rgba, 'alpha.webp': rgba}
+
+
+@pytest.mark.parametrize('name', KINDS)
+def test_kinds_of_images(restore, inputs, tmp_path, name):
+    original = photo([SQUARE])
+    KINDS[name](Image.fromarray(original)).save(inputs / name)
+    assert restore('-i', inputs / name, '-o', tmp_path / 'out', '-s', '1', '--ext', 'png') == 0
+    result = read_photo((tmp_path / 'out/restored_imgs' / name).with_suffix('.png'))
+    before = read_photo(inputs / name)
+    assert greens(result.pixels).any()
+    assert np.array_equal(result.pixels[:70], before.pixels[:70])
+    assert (result.alpha is not None) == name.startswith('alpha')
+    if result.alpha is not None:
+        assert np.array_equal(result.alpha, before.alpha)
+
+
+def test_orientation_and_colour_profile(restore, inputs, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    turned = Image.fromarray(np.rot90(photo([SQUARE])))
+    turned.save(inputs / 'turned.jpg', exif=exif, icc_profile=b'colours', quality=95)
+    assert restore('-i', inputs / 'turned.jpg', '-o', tmp_path / 'out') == 0
+    result = read_photo(tmp_path / 'out/restored_imgs/turned.jpg')
+    assert result.pixels.shape == (480, 640, 3) and result.profile == b'colours'
+    assert (result.pixels[220, 260] - (0, 255, 0) < 30).all()
+
+
+def test_nothing_is_overwritten(restore, inputs, tmp_path, capsys):
+    write_image(inputs / 'a.png', photo([SQUARE]))
+    line = ('-i', inputs, '-o', tmp_path / 'out')
+    assert restore(*line) == 0
+    kept = {name: (tmp_path / 'out' / name).write_bytes(b'mine') for name in files(tmp_path / 'out')}
+    assert restore(*line) == 0
+    assert 'restored already' in capsys.readouterr().out
+    (tmp_path / 'out/restored_imgs/a.png').unlink()
+    assert restore(*line) == 1
+    assert 'is there already; give --overwrite' in capsys.readouterr().out
+    assert all((tmp_path / 'out' / name).read_bytes() == b'mine' for name in files(tmp_path / 'out'))
+    assert restore(*line, '--overwrite') == 0
+    assert files(tmp_path / 'out') == sorted(kept)
+    assert not any((tmp_path / 'out' / name).read_bytes() == b'mine' for name in kept)
+
+
+def test_results_of_the_same_name(restore, inputs, tmp_path, capsys):
+    write_image(inputs / 'a.jpg', photo([]))
+    write_image(inputs / 'a.png', photo([]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out') == 1
+    assert 'a.png: its results would have the names of those of a.jpg' in capsys.readouterr().out
+    assert files(tmp_path / 'out') == ['restored_imgs/a.jpg']
+
+
+def test_the_input_is_never_replaced(restore, tmp_path, capsys):
+    source = tmp_path / 'restored_imgs/a.png'
+    write_image(source, photo([]))
+    before = source.read_bytes()
+    assert restore('-i', source, '-o', tmp_path, '--overwrite') == 1
+    assert 'its result would replace it' in capsys.readouterr().out and source.read_bytes() == before
+
+
+def test_aligned(restore, inputs, tmp_path, capsys):
+    write_image(inputs / 'face.png', photo([(0, 0, 64)], 64, 64))
+    write_image(inputs / 'tiny.png', photo([], 16, 16))
+    write_image(inputs / 'wide.png', photo([]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--aligned') == 1
+    assert 'wide.png: 320x240 pixels; an aligned face is a square' in capsys.readouterr().out
+    folders, names = ('cmp', 'cropped_faces', 'restored_faces'), ('face', 'tiny')
+    assert files(tmp_path / 'out') == [f'{folder}/{name}_00.png' for folder in folders for name in names]
+    assert greens(read_image(tmp_path / 'out/restored_faces/tiny_00.png')).all()
+
+
+@pytest.mark.parametrize('line, said', [
+    (('-i', 'nowhere'), 'nowhere: no such file or folder'),
+    (('-i', '.', '--detector', 'retinaface'), 'weights of RetinaFace are not there'),
+    (('-i', '.', '--device', 'tpu9'), "device: 'tpu9'"),
+    (('-i', '.', '--bg_upsampler', 'nowhere.pth'), 'nowhere.pth: no such file'),
+    (('-i', '.'), '--weights: none are given'),
+])
+def test_nothing_can_begin(line, said, inputs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, 'SHIPPED_WEIGHTS', tmp_path / 'none.pth')
+    monkeypatch.setattr('scgan_fan.faces.detection.RETINAFACE_FILE', 'none.pth')
+    monkeypatch.chdir(inputs)
+    write_image(inputs / 'a.png', photo([]))
+    if '--bg_upsampler' in line:
+        monkeypatch.setattr(command, 'load_restorer', lambda path, device: Painter())
+        line += ('--weights', 'net.pth')
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan restore', *line, '-o', 'out'])
+    assert command.main() == 2
+    shown = capsys.readouterr()
+    assert shown.err.count('\n') == 1 and said in shown.err and not (inputs / 'out').exists()
+
+
+def test_an_empty_folder(restore, inputs, tmp_path, capsys):
+    assert restore('-i', inputs, '-o', tmp_path / 'out') == 2
+    assert 'holds no images or videos' in capsys.readouterr().err
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Videos
+# ---------------------------------------------------------------------------------------------------------------------
+
+def write_clip(path: Path, frames: int = 4) -> None:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, (160, 120))
+    for shift in range(frames):
+        image = photo([(40 + 4 * shift, 30, 60)], 120, 160)
+        writer.write(np.ascontiguousarray(image[..., ::-1]))
+    writer.release()
+
+
+needs_ffmpeg = pytest.mark.skipif(not video.has_ffmpeg(), reason='ffmpeg is not installed')
+
+
+@pytest.mark.parametrize('ffmpeg', [False, pytest.param(True, marks=needs_ffmpeg)])
+def test_video(restore, inputs, tmp_path, monkeypatch, ffmpeg):
+    monkeypatch.setattr(video, 'has_ffmpeg', lambda: ffmpeg)
+    write_clip(inputs / 'clip.avi')
+    assert restore('-i', inputs / 'clip.avi', '-o', tmp_path / 'out') == 0
+    assert files(tmp_path / 'out') == ['restored_videos/clip.mp4']
+    clip = video.VideoReader(tmp_path / 'out/restored_videos/clip.mp4')
+    frames = list(clip)
+    assert len(frames) == 4 and clip.fps == pytest.approx(10)
+    for shift, frame in enumerate(frames):
+        assert frame.shape == (240, 320, 3)
+        middle = frame[120, 2 * (70 + 4 * shift)].astype(int)
+        assert middle[1] > 200 and middle[0] < 80 and middle[2] < 80
+
+
+@needs_ffmpeg
+def test_sound_is_kept(restore, inputs, tmp_path):
+    write_clip(tmp_path / 'silent.avi')
+    run = functools.partial(subprocess.run, check=True, capture_output=True, text=True)
+    run(['ffmpeg', '-i', tmp_path / 'silent.avi', '-f', 'lavfi', '-i', 'sine=duration=0.4', '-c:v', 'copy',
+         inputs / 'clip.mkv'])
+    assert restore('-i', inputs / 'clip.mkv', '-o', tmp_path / 'out') == 0
+    streams = run(['ffprobe', '-loglevel', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0',
+                   tmp_path / 'out/restored_videos/clip.mp4']).stdout.split()
+    assert sorted(streams) == ['aac', 'h264']
+
+
+@pytest.mark.parametrize('ffmpeg', [False, pytest.param(True, marks=needs_ffmpeg)])
+def test_odd_sides_repeat_the_last_pixels(tmp_path, monkeypatch, ffmpeg):
+    monkeypatch.setattr(video, 'has_ffmpeg', lambda: ffmpeg)
+    write_clip(tmp_path / 'sound.avi')
+    frame = np.full((31, 45, 3), (20, 200, 30), np.uint8)
+    with video.video_writer(tmp_path / 'odd.mp4', 25, (45, 31), sound=tmp_path / 'sound.avi') as write:
+        write(frame)
+    written, = video.VideoReader(tmp_path / 'odd.mp4')
+    assert written.shape == (32, 46, 3) and (np.abs(written.astype(int) - (20, 200, 30)) < 12).all()
+
+
+def test_a_video_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, 'has_ffmpeg', lambda: False)
+    with pytest.raises(ZeroDivisionError), video.video_writer(tmp_path / 'a.mp4', 25, (32, 32), tmp_path) as write:
+        write(np.zeros((32, 32, 3), np.uint8))
+        raise ZeroDivisionError
+    assert files(tmp_path) == []
+
+
+@needs_ffmpeg
+def test_what_ffmpeg_says_is_passed_on(tmp_path):
+    with pytest.raises(InputError, match='ffmpeg cannot write it'):
+        with video.video_writer(tmp_path / 'a.mp4', 25, (320, 320), sound=tmp_path / 'nowhere.avi') as write:
+            for _ in range(20):
+                write(np.zeros((320, 320, 3), np.uint8))
+    assert files(tmp_path) == []
+
+
+def test_truncated_video(restore, inputs, tmp_path, capsys):
+    write_clip(inputs / 'clip.avi', frames=8)
+    data = (inputs / 'clip.avi').read_bytes()
+    (inputs / 'clip.avi').write_bytes(data[:len(data) // 2])
+    (inputs / 'rubbish.mp4').write_bytes(b'rubbish')
+    assert restore('-i', inputs, '-o', tmp_path / 'out') == 1
+    shown = capsys.readouterr().out
+    assert 'clip.avi' in shown and 'rubbish.mp4: not a video' in shown
+    assert files(tmp_path / 'out') == []
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Damaged images
+# ---------------------------------------------------------------------------------------------------------------------
+
+def damaged(rng: np.random.Generator, suffix: str) -> bytes:
+    """An image file, cut off or with some bytes changed."""
+    buffer = io.BytesIO()
+    Image.fromarray(photo([], 30, 40)).save(buffer, {'jpg': 'JPEG'}.get(suffix, suffix))
+    data = bytearray(buffer.getvalue())
+    if rng.random() < 0.5:
+        return bytes(data[:rng.integers(len(data))])
+    for place in rng.integers(0, min(len(data), rng.choice([40, 10_000])), 10):
+        data[place] = rng.integers(256)
+    return bytes(data)
+
+
+def test_damaged_files_do_not_stop_the_rest(restore, inputs, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for index in range(60):
+        suffix = ('png', 'jpg', 'webp')[index % 3]
+        (inputs / f'{index:02d}.{suffix}').write_bytes(damaged(rng, suffix))
+    write_image(inputs / 'whole.png', photo([SQUARE]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out') == 1
+    failed = [line for line in capsys.readouterr().out.splitlines() if line.startswith('failed: ')]
+    restored = [path.stem for path in (tmp_path / 'out/restored_imgs').iterdir()]
+    assert 'whole' in restored and len(failed) > 30
+    assert len(failed) + len(restored) == 61
+    assert all(f'{inputs}/' in line and line.endswith('replace or remove it') for line in failed)

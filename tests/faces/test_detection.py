@@ -1,0 +1,117 @@
+"""Faces are found where they are drawn, with the crop that they were drawn by; nothing else is found."""
+import numpy as np
+import pytest
+import torch
+from photos import photo
+
+from scgan_fan.errors import InputError
+from scgan_fan.faces import detection
+from scgan_fan.faces.crop import crop_box
+from scgan_fan.faces.detection import find_faces, find_landmarks
+
+
+def overlap(face, square) -> float:
+    """Intersection over union of a found face's crop and a square (x, y, side)."""
+    x, y, side = crop_box(face.landmarks)
+    u, v, length = square
+    shared = max(0, min(x + side, u + length) - max(x, u)) * max(0, min(y + side, v + length) - max(y, v))
+    return shared / (side**2 + length**2 - shared)
+
+
+def test_several_faces_the_largest_first():
+    squares = [(20, 60, 120), (180, 20, 60), (250, 150, 32)]
+    faces = find_faces(photo(squares), 'dlib')
+    assert len(faces) == 3
+    assert all(overlap(face, square) > 0.7 for face, square in zip(faces, squares))
+    assert all(face.landmarks.shape == (68, 2) and face.score > 0 for face in faces)
+
+
+@pytest.mark.parametrize('side', [120, 24])
+def test_one_face(side):
+    face, = find_faces(photo([(90, 70, side)]), 'dlib')
+    assert overlap(face, (90, 70, side)) > 0.7
+    assert 0.7 * side < face.size < 1.1 * side
+
+
+def test_no_face():
+    assert find_faces(photo([]), 'dlib') == []
+
+
+@pytest.mark.parametrize('height, width', [(1, 1), (3, 400), (400, 3)])
+def test_photographs_too_small_for_a_face(height, width):
+    assert find_faces(photo([], height, width), 'dlib') == []
+
+
+def test_smaller_faces_are_left_out():
+    image = photo([(20, 60, 120), (250, 150, 32)])
+    assert len(find_faces(image, 'dlib', min_size=16)) == 2
+    assert len(find_faces(image, 'dlib', min_size=60)) == 1
+
+
+def test_always_the_same():
+    first, second = (find_faces(photo([(90, 70, 50), (200, 30, 40)]), 'dlib') for _ in range(2))
+    assert [face.box for face in first] == [face.box for face in second]
+    assert all(np.array_equal(a.landmarks, b.landmarks) for a, b in zip(first, second))
+
+
+def test_tiles_cut_no_face(monkeypatch):
+    """At a tenth of the tiles' size every face lies across an edge of some tile at some enlargement."""
+    squares = [(60, 100, 100), (170, 40, 45), (250, 150, 32)]
+    monkeypatch.setattr(detection, 'TILE', 400)
+    seen = []
+    detect = detection._in_tile
+    monkeypatch.setattr(detection, '_in_tile', lambda *args: seen.append(args[0].shape) or detect(*args))
+    faces = find_faces(photo(squares), 'dlib')
+    assert len(seen) > 20
+    assert len(faces) == 3 and all(overlap(face, square) > 0.7 for face, square in zip(faces, squares))
+
+
+def test_landmarks_of_no_boxes():
+    assert find_landmarks(photo([]), np.zeros((0, 4))).shape == (0, 68, 2)
+
+
+def test_unknown_detector():
+    with pytest.raises(InputError, match="'haar' is none of auto, retinaface, dlib, nor a file"):
+        find_faces(photo([]), 'haar')
+
+
+def test_retinaface_is_not_downloaded(monkeypatch):
+    monkeypatch.setattr(detection, 'RETINAFACE_FILE', 'nowhere.pth')
+    with pytest.raises(InputError, match='weights of RetinaFace are not there; put https://'):
+        find_faces(photo([]), 'retinaface')
+    assert detection.retinaface_weights('auto') is None
+
+
+def test_retinaface_of_another_network(tmp_path):
+    torch.save({'weight': torch.zeros(1)}, tmp_path / 'other.pth')
+    with pytest.raises(InputError, match='other.pth: not the weights of RetinaFace'):
+        find_faces(photo([]), str(tmp_path / 'other.pth'))
+
+
+class OneAnchor:
+    """RetinaFace that is sure of one anchor of a 320x240 image, and of its neighbour a little less."""
+
+    device, mean_tensor = 'cpu', torch.zeros(1, 3, 1, 1)
+    cfg = {'min_sizes': [[16, 32], [64, 128], [256, 512]], 'steps': [8, 16, 32], 'variance': [0.1, 0.2], 'clip': False}
+
+    def __call__(self, images):
+        self.images = images
+        anchors = 2 * (40 * 30 + 20 * 15 + 10 * 8)
+        probabilities = torch.zeros(1, anchors, 2)
+        chosen = 2 * (40 * 30) + 2 * (20 * 7 + 6)  # those of 64 pixels: row 7, column 6, 16 pixels apart
+        probabilities[0, [chosen, chosen + 2], 1] = torch.tensor([0.95, 0.9])
+        return torch.zeros(1, anchors, 4), probabilities, torch.zeros(1, anchors, 10)
+
+
+def test_boxes_of_retinaface(monkeypatch, tmp_path):
+    monkeypatch.setattr(detection, 'RETINAFACE_FILE', 'weights.pth')
+    monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
+    (tmp_path / 'checkpoints').mkdir()
+    (tmp_path / 'checkpoints/weights.pth').touch()
+    network = OneAnchor()
+    monkeypatch.setattr(detection, '_retinaface', lambda weights: network)
+    image = photo([])
+    face, = find_faces(image)
+    assert face.box == pytest.approx((6.5 * 16 - 32, 7.5 * 16 - 32, 6.5 * 16 + 32, 7.5 * 16 + 32), abs=1e-3)
+    assert face.score == pytest.approx(0.95)
+    assert np.array_equal(network.images[0, 0], image[..., 2])  # BGR
