@@ -50,7 +50,7 @@ def _devices() -> Iterator[str]:
     for index in range(torch.cuda.device_count()):
         yield f'{OK}  GPU {index}: {torch.cuda.get_device_name(index)}'
     if not torch.cuda.is_available():
-        yield f'{MISSING}  no GPU that this PyTorch can use; the CPU is, for options/train_scgan_fan_cpu.yml see README'
+        yield f'{MISSING}  no GPU that this PyTorch can use; options/train_scgan_fan_cpu.yml trains on the CPU'
     cpuinfo = Path('/proc/cpuinfo')
     fast = cpuinfo.exists() and re.search('avx512_bf16|amx_bf16', cpuinfo.read_text())
     advice = 'precision: bfloat16 is fast' if fast else 'keep precision: float32, this processor does not compute in bfloat16'

@@ -172,6 +172,9 @@ def _read_meta_info(path: Path) -> list[str]:
     except FileNotFoundError:
         raise InputError(f'{path}: has no meta_info.txt, so its making was not finished; '
                          'give the same scripts/create_lmdb.py command again') from None
+    except UnicodeDecodeError as error:
+        raise InputError(f'{path}/meta_info.txt: damaged ({error.reason}); make the LMDB again with '
+                         'scripts/create_lmdb.py') from error
     entries = [line.split('.')[0] for line in lines if line.strip()]
     if not entries:
         raise InputError(f'{path}/meta_info.txt: lists no images; make the LMDB again with scripts/create_lmdb.py')
@@ -191,8 +194,18 @@ def read_entry(path: str, key: str) -> bytes | None:
     with _lock:
         if real_path not in _environments:
             _environments[real_path] = _open_environment(path)
-        with _environments[real_path].begin() as transaction:
-            return transaction.get(key.encode())
+        try:
+            with _environments[real_path].begin(buffers=True) as transaction:
+                return _copied(transaction.get(key.encode()), path)
+        except lmdb.Error as error:
+            raise InputError(f'{path}: damaged at {key} ({error}); copy or make it again') from error
+
+
+def _copied(entry: memoryview | None, path: str) -> bytes | None:
+    """The bytes of an entry. One that claims to be larger than its file would kill the process with SIGBUS."""
+    if entry is not None and len(entry) > os.path.getsize(os.path.join(path, 'data.mdb')):
+        raise InputError(f'{path}/data.mdb: an entry claims to be larger than the file; copy or make it again')
+    return None if entry is None else bytes(entry)
 
 
 def _open_environment(path: str) -> lmdb.Environment:

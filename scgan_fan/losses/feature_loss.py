@@ -29,8 +29,8 @@ class FeatureLoss(nn.Module):
         loss_weight: not published.
         backbone: a classifier of torchvision. The paper's is ``resnet50``.
         layers: its modules, by name. The paper's B1, B2, B3 are ``layer1``, ``layer2``, ``layer3`` of ``resnet50``.
-        weights: ``imagenet`` (torchvision's first ImageNet weights, from the cache or downloaded, hash checked), the path
-            of a state dict, or ``random`` (for tests only).
+        weights: ``imagenet`` (torchvision's first ImageNet weights, from the cache or downloaded, hash checked), the
+            path of a state dict, or ``random`` (for tests only).
 
     Raises:
         InputError: no such backbone or layer, or its weights cannot be had.

@@ -13,7 +13,7 @@ from scgan_fan.metrics.perceptual import calculate_lpips, calculate_niqe_enlarge
 from scgan_fan.metrics.recognition import (calculate_identity, calculate_verification,
                                            calculate_verification_control)
 
-__all__ = ['calculate_auc', 'calculate_auc68', 'calculate_detection', 'calculate_feature_distance',
-           'calculate_fid', 'calculate_identity', 'calculate_kid', 'calculate_landmark_confidence', 'calculate_landmarks5', 'calculate_lpips',
-           'calculate_niqe_enlarged', 'calculate_nme', 'calculate_nme68', 'calculate_verification',
+__all__ = ['calculate_auc', 'calculate_auc68', 'calculate_detection', 'calculate_feature_distance', 'calculate_fid',
+           'calculate_identity', 'calculate_kid', 'calculate_landmark_confidence', 'calculate_landmarks5',
+           'calculate_lpips', 'calculate_niqe_enlarged', 'calculate_nme', 'calculate_nme68', 'calculate_verification',
            'calculate_verification_control']

@@ -42,7 +42,8 @@ class SemiCycleModel(GANModel):
     """The training step of SCGAN (papers.md sections 2.5 and 2.6) and of LRGAN's three stages (section 4.2).
 
     Networks: ``network_g`` (R_LS); ``network_degrade_hl`` (forward cycle), ``network_degrade_sl`` (backward cycle);
-    ``network_d_l1 d_l2 d_h1 d_h2``; ``network_fan`` (see GANModel). Without ``network_g`` degrade_hl is trained and tested alone: LRGAN's first stage.
+    ``network_d_l1 d_l2 d_h1 d_h2``; ``network_fan`` (see GANModel). Without ``network_g`` degrade_hl is trained and
+    tested alone: LRGAN's first stage.
     Options in ``train``, beside those of GANModel:
 
     - a loss block for each term: ``pixel_lr_opt`` (I_sL against the average-pooled I_rH), ``cycle_hr_opt`` (I_sS, I_rH),

@@ -279,3 +279,21 @@ def test_truncated_lmdb_does_not_kill_the_process(tmp_path, write_faces):
     write_lmdb([write_faces(tmp_path / 'faces', 4, 64)], tmp_path / 'big.lmdb')
     os.truncate(tmp_path / 'big.lmdb' / 'data.mdb', 16384)
     refused(tmp_path / 'big.lmdb', r'data\.mdb: truncated \(16384 of \d+ bytes\)')
+
+
+def test_lmdb_whose_list_is_damaged(database):
+    (database / 'meta_info.txt').write_bytes(b'\xff\xfe key.png (8,8,3) 1\n')
+    refused(database, r'meta_info\.txt: damaged \(invalid start byte\); make the LMDB again')
+
+
+def test_lmdb_with_zeros_in_the_place_of_its_pages(database):
+    with open(database / 'data.mdb', 'r+b') as file:
+        file.seek(2 * 4096)  # behind the two pages that describe the rest
+        file.write(bytes(os.path.getsize(database / 'data.mdb') - 2 * 4096))
+    refused(database, r'damaged at .*; copy or make it again')
+
+
+def test_lmdb_entry_that_claims_to_be_larger_than_the_file(tmp_path):
+    (tmp_path / 'data.mdb').write_bytes(bytes(99))
+    with pytest.raises(InputError, match='an entry claims to be larger than the file'):
+        image_source._copied(memoryview(bytes(100)), str(tmp_path))
