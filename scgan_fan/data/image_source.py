@@ -195,17 +195,10 @@ def read_entry(path: str, key: str) -> bytes | None:
         if real_path not in _environments:
             _environments[real_path] = _open_environment(path)
         try:
-            with _environments[real_path].begin(buffers=True) as transaction:
-                return _copied(transaction.get(key.encode()), path)
+            with _environments[real_path].begin() as transaction:
+                return transaction.get(key.encode())
         except lmdb.Error as error:
             raise InputError(f'{path}: damaged at {key} ({error}); copy or make it again') from error
-
-
-def _copied(entry: memoryview | None, path: str) -> bytes | None:
-    """The bytes of an entry. One that claims to be larger than its file would kill the process with SIGBUS."""
-    if entry is not None and len(entry) > os.path.getsize(os.path.join(path, 'data.mdb')):
-        raise InputError(f'{path}/data.mdb: an entry claims to be larger than the file; copy or make it again')
-    return None if entry is None else bytes(entry)
 
 
 def _open_environment(path: str) -> lmdb.Environment:

@@ -291,9 +291,3 @@ def test_lmdb_with_zeros_in_the_place_of_its_pages(database):
         file.seek(2 * 4096)  # behind the two pages that describe the rest
         file.write(bytes(os.path.getsize(database / 'data.mdb') - 2 * 4096))
     refused(database, r'damaged at .*; copy or make it again')
-
-
-def test_lmdb_entry_that_claims_to_be_larger_than_the_file(tmp_path):
-    (tmp_path / 'data.mdb').write_bytes(bytes(99))
-    with pytest.raises(InputError, match='an entry claims to be larger than the file'):
-        image_source._copied(memoryview(bytes(100)), str(tmp_path))
