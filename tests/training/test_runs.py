@@ -129,13 +129,13 @@ def test_two_processes_validate_as_one(preset, faces, tmp_path):
     preset['train'].update(total_iter=1, ema_decay=0)
     preset['datasets']['val']['num_images'] = 3
     preset['val']['metrics'].update(
-        detected={'type': 'calculate_detection', 'better': 'higher'}, nme={'type': 'calculate_nme68', 'better': 'lower'},
+        detected={'type': 'calculate_detection', 'better': 'higher'},
         fid={'type': 'calculate_fid', 'network': 'dlib', 'reference': str(faces / 'hr'), 'better': 'lower'})
     one, two = ({**preset, 'name': name} for name in ('one', 'two'))
     alone = run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr
     both = torchrun(tmp_path, write_options(tmp_path / 'two.yml', two))
     figures = [re.findall(r'# (\w+): (.*?)\t', log) for log in (alone, both)]
-    assert figures[0] == figures[1] and len(figures[0]) == 5 + 2  # without a truth: detected and fid
+    assert figures[0] == figures[1] and len(figures[0]) == 6 + 3  # psnr, ssim and nme68 need the truth
     pictures = [(tmp_path / f'experiments/{name}/visualization/paired_3.png').read_bytes() for name in ('one', 'two')]
     assert pictures[0] == pictures[1]
 
