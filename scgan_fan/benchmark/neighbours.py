@@ -15,7 +15,7 @@ TRUTH = 'HR'
 MARKERS = 'osD^vPX*<>'
 
 
-def plot(results: Results, block: dict) -> np.ndarray | None:
+def plot(results: Results, block: dict | None) -> np.ndarray | None:
     """One point for each image of the first identities: the true one and what each method made of it.
 
     An image's identity is the folder that it lies in. Distances between far points of a t-SNE mean nothing: the metric
@@ -24,14 +24,16 @@ def plot(results: Results, block: dict) -> np.ndarray | None:
     Args:
         results: of the benchmark.
         block: ``dataset``; ``network`` (resnet101, SCGAN's, or another of ``metrics.features``) and its ``weights``;
-            ``identities`` (10), ``perplexity`` (30, less where there are few images), ``seed`` (0).
+            ``identities`` (10), ``perplexity`` (30, less where there are few images), ``seed`` (0). None: no plot.
 
     Returns:
-        uint8 RGB picture; None where nothing was run.
+        uint8 RGB picture; None where nothing was run or asked for.
 
     Raises:
         InputError: the block is wrong, or its network cannot be had.
     """
+    if block is None:
+        return None
     options = Options('tsne', block, DEFAULTS, ('dataset',))
     dataset = options['dataset']
     if dataset not in results.sets:

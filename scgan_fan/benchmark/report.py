@@ -12,6 +12,7 @@ from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import LEVEL
 from scgan_fan.benchmark.store import write_whole
 from scgan_fan.benchmark.tables import DatasetTables, Table
+from scgan_fan.errors import InputError
 from scgan_fan.images import write_image
 
 PACKAGES = ('scgan_fan', 'basicsr', 'torch', 'torchvision', 'numpy', 'opencv-python', 'pillow', 'spandrel')
@@ -23,14 +24,16 @@ def write(results: Results, out: Path) -> list[Path]:
     tables = [table for of_dataset in of_datasets for table in of_dataset.all()]
     notes = [*notes_of(results), *(f'{of_dataset.title}; no figure to show' for of_dataset in of_datasets
                                    if not of_dataset.metrics)]
+    pictures = {out / f'comparison_{name}.png': grid(results, name) for name in results.outcomes}
+    try:
+        pictures[out / 'tsne.png'] = neighbours.plot(results, results.options['tsne'])
+    except InputError as reason:  # no reason to lose the rest
+        notes.append(f'tsne.png was not drawn: {reason}')
     written = {out / 'results.md': markdown(results, tables, notes),
                out / 'results.json': json.dumps(as_data(results), indent=1, allow_nan=False),
                out / 'index.html': page(results, tables, notes)}
     for path, text in written.items():
         write_whole(path, lambda aside: aside.write_text(text, encoding='utf-8'))
-    pictures = {out / f'comparison_{name}.png': grid(results, name) for name in results.outcomes}
-    if results.options['tsne']:
-        pictures[out / 'tsne.png'] = neighbours.plot(results, results.options['tsne'])
     pictures = {path: picture for path, picture in pictures.items() if picture is not None}
     for path, picture in pictures.items():
         write_image(path, picture)

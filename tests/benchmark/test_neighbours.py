@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from scgan_fan.benchmark import neighbours
+from scgan_fan.benchmark import neighbours, report
 from scgan_fan.benchmark.options import read_options
 from scgan_fan.benchmark.runner import run
 from scgan_fan.errors import InputError
@@ -47,3 +47,10 @@ def test_plot(results):
 def test_unknown_dataset(results):
     with pytest.raises(InputError, match="tsne: dataset: 'faces' is not among the datasets"):
         neighbours.plot(results, {'dataset': 'faces'})
+
+
+def test_a_plot_that_cannot_be_drawn_does_not_lose_the_rest(results, tmp_path):
+    results.options['tsne'] = {'dataset': 'people', 'network': 'resnet101', 'weights': 'nowhere.pth'}
+    written = report.write(results, tmp_path / 'out')
+    assert tmp_path / 'out/results.md' in written and tmp_path / 'out/tsne.png' not in written
+    assert 'tsne.png was not drawn: nowhere.pth: no such file' in (tmp_path / 'out/results.md').read_text()
