@@ -9,13 +9,7 @@ from pathlib import Path
 from scgan_fan.benchmark import report
 from scgan_fan.benchmark.options import choose, read_options
 from scgan_fan.benchmark.runner import run
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
-    return int(text)
+from scgan_fan.commands.line import positive
 
 
 def main() -> int:

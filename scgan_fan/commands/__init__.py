@@ -1,6 +1,6 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
-``doctor``, ``lmdb``, ``prepare``, ``restore`` and ``convert`` lie here; the others are modules that are run with
+``doctor``, ``lmdb``, ``prepare``, ``restore``, ``convert`` and ``export`` lie here; the others are modules that run with
 ``python -m`` as well. The files in ``scripts`` call the same functions.
 """
 import importlib

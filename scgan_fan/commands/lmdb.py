@@ -7,17 +7,9 @@ Interrupted, it continues when the same command is given again. What was skipped
 """
 import argparse
 import os
-import sys
 
+from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.data.lmdb_writer import write_lmdb
-from scgan_fan.errors import InputError
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
-    return int(text)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -32,18 +24,11 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ends_in_one_line()
 def main() -> int:
     """Write the LMDB of the command line; returns the exit status."""
     arguments = parse_arguments()
-    try:
-        summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers,
-                             arguments.overwrite)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('stopped; the same command continues', file=sys.stderr)
-        return 130
+    summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers, arguments.overwrite)
     if summary is None:
         print(f'{arguments.output} is finished already; --overwrite makes it again')
         return 0

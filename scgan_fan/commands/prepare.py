@@ -5,11 +5,9 @@ Interrupted, it continues when the same command is given again. Look at OUT/cont
 """
 import argparse
 import os
-import sys
 from pathlib import Path
 
-from scgan_fan.commands.lmdb import positive
-from scgan_fan.errors import InputError
+from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS
 from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
@@ -116,15 +114,9 @@ def _degrade(arguments: argparse.Namespace) -> None:
     print(f'{arguments.output}: {count} images')
 
 
+@ends_in_one_line()
 def main() -> int:
     """Do what the command line says; returns the exit status."""
     arguments = parse_arguments()
-    try:
-        arguments.run(arguments)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('stopped; the same command continues', file=sys.stderr)
-        return 130
+    arguments.run(arguments)
     return 0

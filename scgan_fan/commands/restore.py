@@ -6,7 +6,6 @@ training. Faces that have more pixels already than the network would give them a
 """
 import argparse
 import functools
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
+from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
@@ -32,13 +32,6 @@ EXAMPLES = """examples:
   scgan-fan restore -i tiny_faces -o restored --aligned --weights net_g_latest.pth
 
 exit status: 0 all is restored, 1 some files are not (they are listed in the end), 2 nothing could begin"""
-
-
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
-    return int(text)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -67,17 +60,10 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ends_in_one_line(failed=2, stopped='the same command goes on with what is not there yet')
 def main() -> int:
     """Restore what the command line names; returns the exit status."""
-    arguments = parse_arguments()
-    try:
-        return run(arguments)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print('stopped; the same command goes on with what is not there yet', file=sys.stderr)
-        return 130
+    return run(parse_arguments())
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,36 @@
+"""What the command lines share: kinds of arguments, and how a command ends."""
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+
+from scgan_fan.errors import InputError
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError('must be 1 or more')
+    return int(text)
+
+
+def ends_in_one_line(failed: int = 1, stopped: str = 'the same command continues') -> Callable:
+    """Let a ``main()`` end with one line and an exit status where the input cannot be used, or at Ctrl-C (130).
+
+    Args:
+        failed: exit status at an InputError.
+        stopped: what is said at Ctrl-C.
+    """
+    def decorate(main: Callable[[], int]) -> Callable[[], int]:
+        @functools.wraps(main)
+        def wrapped() -> int:
+            try:
+                return main()
+            except InputError as error:
+                print(f'error: {error}', file=sys.stderr)
+                return failed
+            except KeyboardInterrupt:
+                print(f'stopped; {stopped}', file=sys.stderr)
+                return 130
+        return wrapped
+    return decorate
