@@ -69,17 +69,28 @@ def descriptor(image: np.ndarray) -> np.ndarray:
     every image is judged.
     """
     larger = np.ascontiguousarray(cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC))
-    shape = five_points(larger)
+    shape = _predict(larger, 5)
     chip = _dlib().get_face_chip(larger, shape, CHIP)
     network = _model('face_recognition_model_v1', 'dlib_face_recognition_resnet_model_v1.dat')
     return np.array(network.compute_face_descriptor(chip), np.float32)
 
 
-def five_points(image: np.ndarray):
-    """dlib's landmarks of an RGB crop that the face fills: corners of the eyes, and the base of the nose."""
+def _predict(image: np.ndarray, number: int):
+    """dlib's 5 or 68 landmarks of an RGB crop that the face fills, as an object of dlib's."""
     side = len(image)
     box = _dlib().rectangle(0, round(0.15 * side), side, side)  # a detection ends at the brows, the crop above them
-    return _model('shape_predictor', 'shape_predictor_5_face_landmarks.dat')(image, box)
+    return _model('shape_predictor', f'shape_predictor_{number}_face_landmarks.dat')(image, box)
+
+
+def landmarks(image: np.ndarray, number: int) -> np.ndarray:
+    """dlib's landmarks of an RGB crop that the face fills, in its pixels, (number, 2).
+
+    Args:
+        number: 5, corners of the eyes and the base of the nose; or 68, iBUG's.
+    """
+    larger = cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC)
+    found = np.array([(point.x, point.y) for point in _predict(np.ascontiguousarray(larger), number).parts()], float)
+    return found * len(image) / (2 * CHIP)
 
 
 @METRIC_REGISTRY.register()
@@ -88,10 +99,5 @@ def calculate_landmarks5(img: np.ndarray, img2: np.ndarray, **kwargs) -> float:
 
     After SCGAN's Fig 10, which has RetinaFace's five; dlib's predictor needs no detection, so none is missed.
     """
-    first, second = (_enlarged_points(image) for image in (img, img2))
-    return float(np.abs(first - second).mean()) * len(img) / (2 * CHIP)
-
-
-def _enlarged_points(image: np.ndarray) -> np.ndarray:
-    larger = cv2.resize(image[..., ::-1], (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC)
-    return np.array([(point.x, point.y) for point in five_points(np.ascontiguousarray(larger)).parts()], float)
+    first, second = (landmarks(image[..., ::-1], 5) for image in (img, img2))
+    return float(np.abs(first - second).mean())

@@ -10,6 +10,7 @@ from scgan_fan.faces import pose
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
 from scgan_fan.images import to_tensor
+from scgan_fan.metrics import dlib_faces
 from scgan_fan.metrics.validation import summarized_by
 
 
@@ -92,10 +93,17 @@ def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', norma
 
     Args:
         img, img2: ``uint8`` BGR, square.
-        fan: ``fan64`` (shipped), ``2dfan4`` (published) or a path; the one that taught a network favours it.
+        fan: ``fan64`` (shipped), ``2dfan4`` (published) or a path; the one that taught a network favours it. ``dlib``,
+            whose 68-point predictor is no network, taught none.
         normalizer, kwargs: as for ``calculate_nme``.
     """
-    return _row(*(_find(image.tobytes(), image.shape, fan)[0] for image in (img, img2)), normalizer)
+    return _row(*(_landmarks(image, fan) for image in (img, img2)), normalizer)
+
+
+def _landmarks(image: np.ndarray, fan: str) -> torch.Tensor:
+    if fan == 'dlib':
+        return torch.from_numpy(dlib_faces.landmarks(image[..., ::-1], 68))
+    return _find(image.tobytes(), image.shape, fan)[0]
 
 
 @METRIC_REGISTRY.register()

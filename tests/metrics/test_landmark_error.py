@@ -70,17 +70,23 @@ def test_wrong_options(faces, metric, options, words):
     assert '\n' not in str(error.value)
 
 
-def test_landmarks_of_restored_faces(faces):
-    """By the shipped FAN, on drawn faces: none on the face itself, some on a shifted one, of any size."""
+@pytest.mark.parametrize('fan', ['fan64', 'dlib'])
+def test_landmarks_of_restored_faces(fan):
+    """On drawn faces: no error on the face itself, some on a shifted one, of any size."""
     rng = np.random.default_rng(0)
     face = draw_face(rng)[0][..., ::-1].copy()
-    assert calculate_nme68(face, face)[0] == 0
+    assert calculate_nme68(face, face, fan)[0] == 0
     shifted = np.roll(face, 3, axis=1)
     expected = 3 / 60  # pixels by about the side of the box
-    assert calculate_nme68(shifted, face)[0] == pytest.approx(expected, rel=0.4)
+    assert calculate_nme68(shifted, face, fan)[0] == pytest.approx(expected, rel=0.4)
     larger = np.repeat(np.repeat(face, 2, axis=0), 2, axis=1)
-    assert calculate_nme68(np.roll(larger, 6, axis=1), larger)[0] == pytest.approx(
-        calculate_nme68(shifted, face)[0], rel=0.1)
+    assert calculate_nme68(np.roll(larger, 6, axis=1), larger, fan)[0] == pytest.approx(
+        calculate_nme68(shifted, face, fan)[0], rel=0.1)
+    assert np.array_equal(calculate_auc68(shifted, face, fan), calculate_nme68(shifted, face, fan))
+
+
+def test_confidence_is_higher_on_a_face_than_on_noise():
+    rng = np.random.default_rng(0)
+    face = draw_face(rng)[0][..., ::-1].copy()
     noise = rng.integers(0, 256, face.shape, dtype=np.uint8)
     assert calculate_landmark_confidence(face) > 2 * calculate_landmark_confidence(noise)
-    assert np.array_equal(calculate_auc68(shifted, face), calculate_nme68(shifted, face))
