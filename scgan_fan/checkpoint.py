@@ -1,7 +1,8 @@
-"""Checkpoint files: written whole or not at all, read without running code that they might carry."""
+"""Checkpoint files: written whole or not at all, known by a hash, read without running code that they might carry."""
+import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -10,6 +11,10 @@ import torch
 from torch import nn
 
 from scgan_fan.errors import InputError
+
+HASH = 'sha256'  # the entry of a file with the hash of all others
+PART = '.part'  # the suffix of a file that is being written
+WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # torch.load looks at it
 
 
 @contextmanager
@@ -21,31 +26,81 @@ def written_whole(path: str | Path) -> Iterator[BinaryIO]:
         InputError: the file cannot be written; the half-written one is removed.
     """
     path = Path(path)
-    aside = path.with_name(path.name + '.part')
+    aside = path.with_name(path.name + PART)
     try:
         with open(aside, 'wb') as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
+        _flush_folder(path.parent)
     except (OSError, RuntimeError) as error:
-        aside.unlink(missing_ok=True)
-        raise InputError(f'{path}: could not be written ({error}); what was there is intact. Free some space or make '
+        with suppress(OSError):
+            aside.unlink()
+        reason = error if isinstance(error, OSError) else error.__context__  # torch.save hides it
+        if not isinstance(reason, OSError):
+            raise
+        raise InputError(f'{path}: could not be written ({reason}); what was there is intact. Free some space or make '
                          'the folder writable, then give the same command again (training: with --auto_resume)'
                          ) from error
 
 
-def save_atomically(content: dict, path: str | Path) -> None:
-    """``torch.save`` by way of ``written_whole``, which see."""
+def _flush_folder(folder: Path) -> None:
+    """Put a folder's list of files on the disk: a rename alone may be lost when the power goes."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def save_atomically(content: dict, path: str | Path) -> str:
+    """``torch.save`` by way of ``written_whole``, which see, with the content's hash beside it; returns the hash."""
+    digest = content_hash(content)
     with written_whole(path) as file:
-        torch.save(content, file)
+        torch.save({**content, HASH: digest}, file)
+    return digest
 
 
-def read_checkpoint(path: str | Path) -> dict:
+def content_hash(content) -> str:
+    """SHA-256, hexadecimal, of nested dictionaries and lists of tensors and plain values.
+
+    Of types, keys, order and values, for a tensor of dtype, shape and bytes: what a file keeps. So it is the same
+    before and after, wherever the tensors are.
+    """
+    digest = hashlib.sha256()
+    _feed(digest, content)
+    return digest.hexdigest()
+
+
+def _feed(digest, value) -> None:
+    kind = type(value).__name__
+    if isinstance(value, torch.Tensor):
+        digest.update(f'tensor {value.dtype} {tuple(value.shape)};'.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    elif isinstance(value, dict):
+        digest.update(f'{kind} {len(value)};'.encode())
+        for key, each in value.items():
+            _feed(digest, key)
+            _feed(digest, each)
+    elif isinstance(value, (list, tuple)):
+        digest.update(f'{kind} {len(value)};'.encode())
+        for each in value:
+            _feed(digest, each)
+    else:
+        digest.update(f'{kind} {value!r};'.encode())
+
+
+def read_checkpoint(path: str | Path, digest: str | None = None) -> dict:
     """The dictionary in a ``.pth`` or ``.state`` file, on the CPU. Never unpickles anything but tensors and plain data.
 
+    Args:
+        path: the file.
+        digest: the hash that its content must have. Default: the one that the file states; files of other programs
+            state none and are taken as they are.
+
     Raises:
-        InputError: no such file, or not a checkpoint.
+        InputError: no such file, not a checkpoint, or its content has another hash.
     """
     if not Path(path).is_file():
         raise InputError(f'{path}: no such checkpoint; check the path in the option file')
@@ -58,6 +113,11 @@ def read_checkpoint(path: str | Path) -> dict:
                          'carries code') from error
     if not isinstance(content, dict):
         raise InputError(f'{path}: holds a {type(content).__name__}, not a checkpoint; give a file of network weights')
+    wanted = digest or content.get(HASH)
+    content.pop(HASH, None)
+    if wanted is not None and (found := content_hash(content)) != wanted:
+        raise InputError(f'{path}: damaged or replaced: its content has the hash {found[:8]} instead of {wanted[:8]}; '
+                         'give another checkpoint')
     return content
 
 
@@ -67,6 +127,23 @@ def _refuse_inflation(path: str | Path) -> None:
         with ZipFile(path) as archive:
             if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
                 raise BadZipFile('unpacks to more than it holds')
+
+
+@contextmanager
+def weights_only() -> Iterator[None]:
+    """Inside, ``torch.load`` reads tensors and plain data only, also where another library asks for more.
+
+    torchvision, lpips and torch-fidelity fetch their weights through torch.hub, which by itself runs what they carry.
+    """
+    before = os.environ.get(WEIGHTS_ONLY)
+    os.environ[WEIGHTS_ONLY] = '1'
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[WEIGHTS_ONLY]
+        else:
+            os.environ[WEIGHTS_ONLY] = before
 
 
 def load_weights(network: nn.Module, path: str | Path, label: str, key: str = 'params', strict: bool = True) -> None:
@@ -80,7 +157,7 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str = 'p
         strict: every tensor must fit; otherwise those that do are loaded.
 
     Raises:
-        InputError: the file is no checkpoint, or of another network or width.
+        InputError: the file is no checkpoint, of another network or width, or has values that are not finite.
     """
     content = read_checkpoint(path)
     weights = content.get(key, content.get('params', content))
@@ -92,6 +169,9 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str = 'p
     else:
         own = network.state_dict()
         weights = {n: t for n, t in weights.items() if n in own and getattr(t, 'shape', None) == own[n].shape}
+    if broken := next((name for name, tensor in weights.items() if not tensor.isfinite().all()), None):
+        raise InputError(f'{path}: {broken} of {label} has values that are not finite; give a checkpoint from before '
+                         'that training diverged')
     network.load_state_dict(weights, strict=strict)
 
 

@@ -3,17 +3,23 @@
 Nothing of BasicSR is edited: its functions are replaced in memory when the plugin is imported. Faults that bite before
 the plugin can be imported are in ``scgan_fan_startup``.
 """
+import errno
 import os
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import basicsr.data
 import torch
+from basicsr.data import worker_init_fn as seed_worker
 from basicsr.data.data_sampler import EnlargedSampler
+from basicsr.data.prefetch_dataloader import PrefetchGenerator
 from basicsr.utils import check_resume, dist_util, options
 
-from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError
+from scgan_fan.run_folder import RunFolder
+
+NOT_RESUMED = (None, 0, 1)  # epoch, iteration and batch of one process where a run goes on
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def apply() -> None:
@@ -21,6 +27,8 @@ def apply() -> None:
     start_processes_without_gpu()
     accept_lists_of_folders()
     hand_positions_to_datasets()
+    basicsr.data.worker_init_fn = start_worker
+    report_errors_of_the_prefetcher()
     for name in ('__main__', 'basicsr.train'):
         if hasattr(sys.modules.get(name), 'train_pipeline'):
             mend_train_script(sys.modules[name])
@@ -66,19 +74,55 @@ def hand_positions_to_datasets() -> None:
         return iter(positions[self._used_before_resume():].tolist())
 
     def used_before_resume(self) -> int:
-        epoch, iteration, batch = getattr(EnlargedSampler, 'resumed_at', (None, 0, 1))
+        epoch, iteration, batch = EnlargedSampler.resumed_at
         if self.epoch != epoch:
             return 0
         return (iteration - epoch * (self.num_samples // batch)) * batch  # the loader drops the last partial batch
 
     def set_epoch(self, epoch):
         plain_set_epoch(self, epoch)
+        EnlargedSampler.begun = epoch
         if hasattr(self.dataset, 'set_epoch'):
             self.dataset.set_epoch(epoch)
 
     EnlargedSampler.__iter__ = order
     EnlargedSampler.set_epoch = set_epoch
     EnlargedSampler._used_before_resume = used_before_resume
+    EnlargedSampler.resumed_at = NOT_RESUMED
+    EnlargedSampler.begun = 0  # the epoch that training is in, for who saves in the middle of one
+
+
+def start_worker(worker_id: int, **options) -> None:
+    """``worker_init_fn`` of data loaders.
+
+    A Ctrl-C, or a scheduler's signal, goes to all processes of a group: in groups of their own the workers go on until
+    the main process, which saves first, ends them.
+    """
+    os.setsid()
+    seed_worker(worker_id, **options)
+
+
+def report_errors_of_the_prefetcher() -> None:
+    """With ``prefetch_mode: cpu`` a thread reads the batches; where it fails, training waits for the next for ever."""
+
+    def run(self):
+        try:
+            for batch in self.generator:
+                self.queue.put(batch)
+            self.queue.put(None)
+        except Exception as error:
+            self.queue.put(error)
+
+    def following(self):
+        batch = self.queue.get()
+        if isinstance(batch, Exception):
+            raise batch
+        if batch is None:
+            raise StopIteration
+        return batch
+
+    PrefetchGenerator.run = run
+    PrefetchGenerator.__next__ = following
 
 
 def mend_train_script(train) -> None:
@@ -91,17 +135,24 @@ def mend_train_script(train) -> None:
 
 
 def load_resume_state(opt: dict) -> dict | None:
-    """The training state to continue from (``--auto_resume`` or ``path: resume_state``), or None."""
-    path = opt['path'].get('resume_state')
+    """The training state to continue from, or None: with ``--auto_resume`` the newest valid one, else the one that
+    ``path: resume_state`` names.
+
+    Raises:
+        InputError: that one, or none of those that there are, is valid; see ``RunFolder``.
+    """
+    folder = RunFolder(opt)
+    EnlargedSampler.resumed_at = NOT_RESUMED
+    if opt['rank'] == 0:
+        folder.remove_unfinished()
     if opt['auto_resume']:
-        states = Path(opt['path']['training_states']).glob('*.state')
-        newest = max((state for state in states if state.stem.isdigit()), key=lambda s: int(s.stem), default=None)
-        path = opt['path']['resume_state'] = newest and str(newest)
-    if path is None:
+        path, state = folder.newest_valid(quiet=opt['rank'] != 0)
+        opt['path']['resume_state'] = path and str(path)
+    else:
+        path = opt['path'].get('resume_state')
+        state = path and folder.read_state(path)
+    if state is None:
         return None
-    state = read_checkpoint(path)
-    if 'iter' not in state or 'epoch' not in state:
-        raise InputError(f'{path}: not a training state; give a file of the folder training_states')
     check_resume(opt, state['iter'])
     EnlargedSampler.resumed_at = (state['epoch'], state['iter'], _batch_per_process(opt))
     return state
@@ -117,9 +168,24 @@ def print_input_errors_in_one_line() -> None:
     show = sys.excepthook
 
     def show_briefly(kind, error, traceback):
-        if isinstance(error, InputError) and not os.environ.get('SCGAN_FAN_TRACEBACK'):
-            print(f'error: {error}', file=sys.stderr)
+        line = _explain(error)
+        if line is not None and not os.environ.get('SCGAN_FAN_TRACEBACK'):
+            print(f'error: {line}', file=sys.stderr)
         else:
             show(kind, error, traceback)
 
     sys.excepthook = show_briefly
+
+
+def _explain(error: BaseException) -> str | None:
+    """One line on an error that is nobody's defect: what is wrong, and what to do; None for any other."""
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return (f'{error.filename or "a file"}: {error.strerror}. What was saved before is intact: make room, or the '
+                'folder writable, and continue with --auto_resume')
+    if isinstance(error, RuntimeError) and str(error).startswith('DataLoader worker'):
+        return (f'{str(error).partition(". ")[0]} (killed: the memory was full, take fewer num_worker_per_gpu; bus '
+                'error: /dev/shm is full, or an LMDB has lost its disk). What was saved before is intact: continue '
+                'with --auto_resume')
+    return None

@@ -43,6 +43,7 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
 def _open(data: bytes, name: str) -> Image.Image:
     """The image, upright, of any mode."""
     try:
+        Image.open(io.BytesIO(data)).verify()  # the checksums of a PNG; loading passes over damage to its last rows
         image = Image.open(io.BytesIO(data))
         image.load()
         return ImageOps.exif_transpose(image)

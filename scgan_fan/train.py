@@ -1,6 +1,7 @@
 """``python -m scgan_fan.train -opt FILE``: BasicSR's own training, from any folder, with the flags of its train.py.
 
-Experiments and logs land in the working directory, not beside the installed BasicSR.
+Experiments and logs land in the working directory, not beside the installed BasicSR. Exit status: 0 when training is
+done, 1 after an error, 143 or 130 when SIGTERM or SIGINT has stopped it and ``--auto_resume`` continues it.
 """
 import os
 

@@ -1,11 +1,13 @@
 """Training runs, in this process and in processes of their own, and option files made small for them."""
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import basicsr.train
+import torch
 import yaml
 
 from scgan_fan import compat
@@ -81,9 +83,31 @@ def losses(log: str) -> dict[int, str]:
     return found
 
 
+def assert_equal(a, b, where: str = '') -> None:
+    """Nested containers of tensors and plain values are equal, bit for bit."""
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal(a[key], b[key], f'{where}.{key}')
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b)):
+            assert_equal(x, y, f'{where}[{i}]')
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    else:
+        assert a == b, where
+
+
 def train_here(opt: dict, folder: Path, monkeypatch) -> None:
     """BasicSR's training in this process, which spares the start of another."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, 'argv', ['train', '-opt', str(write_options(folder / 'o.yml', opt))])
     compat.mend_train_script(basicsr.train)
-    basicsr.train.train_pipeline(str(folder))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        basicsr.train.train_pipeline(str(folder))
+    finally:
+        for number, handler in handlers.items():  # training that fails leaves its own
+            signal.signal(number, handler)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from scgan_fan.archs import RestorationNet
-from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
+from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically, written_whole
 from scgan_fan.errors import InputError
 from scgan_fan.faces.fan_weights import check_hash
 
@@ -102,6 +102,70 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         save_atomically({'iter': 2}, tmp_path / 'a.state')
     assert read_checkpoint(tmp_path / 'a.state') == {'iter': 1}
     assert [path.name for path in tmp_path.iterdir()] == ['a.state']
+
+
+def test_an_error_of_ours_is_not_taken_for_the_disk_s(tmp_path):
+    with pytest.raises(RuntimeError, match='a defect'), written_whole(tmp_path / 'a'):
+        raise RuntimeError('a defect')
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_none(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match='could not be written .*Not a directory'):
+        save_atomically({'iter': 1}, tmp_path / 'file/a.state')
+
+
+# ---- hashes ----
+
+CONTENT = {'params': {'weight': torch.arange(600.).reshape(2, 300), 'count': torch.tensor(3)}, 'lr': [0.1, None]}
+
+
+def test_a_changed_byte_of_a_tensor_is_found(tmp_path):
+    path = tmp_path / 'net.pth'
+    save_atomically(CONTENT, path)
+    data = path.read_bytes()
+    start = data.index(CONTENT['params']['weight'].numpy().tobytes())
+    for place in range(start, start + 600 * 4, 97):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1:])
+        with pytest.raises(InputError, match='net.pth: damaged or replaced: its content has the hash'):
+            read_checkpoint(path)
+    path.write_bytes(data)
+    assert read_checkpoint(path).keys() == CONTENT.keys()
+
+
+def test_another_file_than_the_one_that_is_meant(tmp_path):
+    digest = save_atomically({'iter': 1}, tmp_path / 'a.state')
+    assert read_checkpoint(tmp_path / 'a.state', digest) == {'iter': 1}
+    save_atomically({'iter': 2}, tmp_path / 'a.state')
+    with pytest.raises(InputError, match='damaged or replaced'):
+        read_checkpoint(tmp_path / 'a.state', digest)
+
+
+@pytest.mark.parametrize('other', [
+    {'a': torch.zeros(4, 1)}, {'a': torch.zeros(4, dtype=torch.int32)}, {'a': torch.zeros(5)}, {'b': torch.zeros(4)},
+    {'a': [0.0] * 4}, {'a': 0.0}, {'a': torch.zeros(4), 'b': None}, {0: torch.zeros(4)}])
+def test_hashes_of_what_differs_differ(other):
+    assert content_hash(other) != content_hash({'a': torch.zeros(4)})
+
+
+def test_a_hash_does_not_depend_on_how_a_tensor_lies_in_memory():
+    image = torch.rand(2, 3, 4, 4)
+    assert content_hash(image) == content_hash(image.to(memory_format=torch.channels_last))
+
+
+@pytest.mark.parametrize('tensor', [torch.tensor(True), torch.zeros(0, 3), torch.ones(2, dtype=torch.bfloat16)])
+def test_unusual_tensors_have_hashes(tmp_path, tensor):
+    save_atomically({'tensor': tensor}, tmp_path / 'a.pth')
+    assert torch.equal(read_checkpoint(tmp_path / 'a.pth')['tensor'], tensor)
+
+
+def test_weights_that_are_no_numbers(tmp_path, network):
+    weights = network.state_dict()
+    weights['head.4.bias'] = torch.full_like(weights['head.4.bias'], torch.nan)
+    torch.save({'params': weights}, tmp_path / 'net.pth')
+    with pytest.raises(InputError, match=r'net.pth: head.4.bias of network_g has values that are not finite; give a'):
+        load_weights(network, tmp_path / 'net.pth', 'network_g')
 
 
 def test_hash(tmp_path):

@@ -25,14 +25,13 @@ class SpectralNorm(nn.Module):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix.detach())
-            # clones: the next iteration overwrites u and v before this forward's backward has run
-            sigma = torch.dot(self.u.clone(), torch.mv(matrix, self.v.clone()))
-            return weight / sigma
+            return weight / torch.dot(self.u, torch.mv(matrix, self.v))
 
     @torch.no_grad()
     def _iterate(self, matrix: torch.Tensor) -> None:
-        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=self.eps))
-        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
+        # new tensors, not new values: the backwards of earlier forwards still need the old ones
+        self.v = F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=self.eps)
+        self.u = F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps)
 
 
 def spectral_norm(layer: nn.Module) -> nn.Module:

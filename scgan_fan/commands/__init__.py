@@ -1,7 +1,7 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
-``doctor``, ``lmdb``, ``prepare``, ``restore``, ``convert`` and ``export`` lie here; the others are modules that run with
-``python -m`` as well. The files in ``scripts`` call the same functions.
+``doctor``, ``lmdb``, ``heatmaps``, ``prepare``, ``restore``, ``convert`` and ``export`` lie here; the others are
+modules that run with ``python -m`` as well. The files in ``scripts`` call the same functions.
 """
 import importlib
 import sys
@@ -13,6 +13,7 @@ COMMANDS = {  # name -> module, what it does
     'benchmark': ('scgan_fan.benchmark.__main__', 'compare methods: a table, pictures, a page'),
     'prepare': ('scgan_fan.commands.prepare', 'make training data from collections of photographs'),
     'lmdb': ('scgan_fan.commands.lmdb', 'store folders of images as an LMDB'),
+    'heatmaps': ('scgan_fan.commands.heatmaps', 'store the heatmaps of HR faces, which spares training to draw them'),
     'convert': ('scgan_fan.commands.convert', 'convert weights'),
     'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
     'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),

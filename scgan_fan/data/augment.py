@@ -47,6 +47,9 @@ class Augmentation:
         shift: the furthest either way, pixels of the result.
         colour, brightness, contrast: see ``ColourChange``.
 
+    Attributes:
+        beyond_flip: the options that do more than mirror faces.
+
     Raises:
         InputError: an option is unknown or has a value that is not allowed.
     """
@@ -60,6 +63,8 @@ class Augmentation:
         self.rotated = options.number('rotated', 0, 1)
         self.shift = options.number('shift')
         self.change_colours = ColourChange(options)
+        given = {'scale': self.scale != (1, 1), **{key: options[key] for key in ('rotation', 'shift', *COLOURS)}}
+        self.beyond_flip = [key for key, value in given.items() if value]
 
     def draw_flip(self, rng: np.random.Generator) -> bool:
         """Whether to mirror a face."""
@@ -80,10 +85,13 @@ class Augmentation:
 
 def read_augmented(source, index: int, size: int, augment: Augmentation | None,
                    rng: np.random.Generator) -> np.ndarray:
-    """``read_hr``, and ``augment`` where there is one: from the image as stored, in one interpolation."""
+    """``read_hr``, and ``augment`` where there is one: from the image as stored, in one interpolation.
+
+    Where it only flips, the result is ``read_hr`` or its mirror image, to the bit.
+    """
     if augment is None:
         return read_hr(source, index, size)
-    image = read_square(source, index, size)
+    image = read_square(source, index, size) if augment.beyond_flip else read_hr(source, index, size)
     reduction = size / len(image)
     transform = augment.draw_transform(size, rng) @ np.diag((reduction, reduction, 1))
     return augment.change_colours(warp(image, transform, size), rng)

@@ -5,6 +5,7 @@ slash, dot, space or non-ASCII character is left (``unquote`` gives the path bac
 of it therefore have the same keys, in the same order.
 """
 import bisect
+import hashlib
 import os
 import threading
 from collections import Counter
@@ -97,6 +98,12 @@ def _first_free(key: str, taken: set[str]) -> str:
         number += 1
         candidate = f'{key}-{number}'
     return candidate
+
+
+def hash_pixels(image: np.ndarray) -> str:
+    """SHA-256 of a ``uint8`` image (height, width, 3), 64 hexadecimal digits: the same pixels, the same image."""
+    height, width = image.shape[:2]
+    return hashlib.sha256(f'{height}x{width}'.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 class _FolderSource:

@@ -6,6 +6,7 @@ from scgan_fan.data.augment import Augmentation, read_augmented
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.degradations import Degradation
 from scgan_fan.data.draws import EpochDraws
+from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.sizes import read_exact, read_hr
 from scgan_fan.errors import InputError
@@ -29,21 +30,24 @@ class PairedFaceDataset(Dataset):
         degradation: instead of ``downsampling``, a block of ``scgan_fan.data.degradations.Degradation``.
         augment: a block of ``scgan_fan.data.augment.Augmentation``, for HR before LR is made from it. With
             ``dataroot_lq`` only ``flip``, of both.
+        heatmaps: those of the HR faces, written by ``scgan-fan heatmaps``; ``augment`` may then only flip. Default:
+            none, HeatmapLoss draws them.
         seed: of the draws. Default 0.
         num_images: take only the first so many. Default: all.
 
     Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
-    [-1, 1]; ``gt_path`` and ``lq_path``, both the pair's key.
+    [-1, 1]; ``gt_path`` and ``lq_path``, both the pair's key; with ``heatmaps``, ``heatmaps`` float32 (maps, height,
+    width) of ``gt`` as it is, mirrored or not.
 
-    Raises InputError: an option is wrong, names no images, or the keys do not match; reading an item, for a bad image
-    or a wrong size.
+    Raises InputError: an option is wrong, names no images, the keys do not match, or ``heatmaps`` are of other faces;
+    reading an item, for a bad image or a wrong size.
     """
 
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'scale'), defaults={
-            'dataroot_lq': None, 'gt_size': 64, 'downsampling': None, 'degradation': None, 'augment': None, 'seed': 0,
-            'num_images': None})
+            'dataroot_lq': None, 'gt_size': 64, 'downsampling': None, 'degradation': None, 'augment': None,
+            'heatmaps': None, 'seed': 0, 'num_images': None})
         options.at_most_one('dataroot_lq', 'downsampling', 'degradation')
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
@@ -55,9 +59,10 @@ class PairedFaceDataset(Dataset):
         self.keys = self.gt.keys[:options.whole_number_or_none('num_images')]
         self.lq = None
         if options['dataroot_lq'] is not None:
-            _check_only_flips(options['augment'] or {})
+            _check_only_flips(self.augment)
             self.lq = open_source(options['dataroot_lq'])
             self._lq_indices = _match(self.gt, self.lq)
+        self.heatmaps = open_heatmaps(options['heatmaps'], self.keys, self.gt_size, self.augment)
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other changes from now on; called by the sampler, in the main process."""
@@ -71,7 +76,10 @@ class PairedFaceDataset(Dataset):
         rng = self.draws.generator(position)
         gt, lq = self._make_pair(index, rng) if self.lq is None else self._read_pair(index, rng)
         key = self.keys[index]
-        return {'gt': to_tensor(gt), 'lq': to_tensor(lq), 'gt_path': key, 'lq_path': key}
+        item = {'gt': to_tensor(gt), 'lq': to_tensor(lq), 'gt_path': key, 'lq_path': key}
+        if self.heatmaps:
+            item['heatmaps'] = self.heatmaps.read(gt, self.gt.name(index))
+        return item
 
     def _make_pair(self, index: int, rng) -> tuple:
         gt = read_augmented(self.gt, index, self.gt_size, self.augment, rng)
@@ -85,11 +93,10 @@ class PairedFaceDataset(Dataset):
         return gt, lq
 
 
-def _check_only_flips(augment: dict) -> None:
-    others = [key for key, value in augment.items() if key != 'flip' and value is not None]
-    if others:
-        raise InputError(f'PairedFaceDataset: augment has {", ".join(others)}, which LR faces from files cannot '
-                         'follow; remove dataroot_lq, or all but flip')
+def _check_only_flips(augment: Augmentation | None) -> None:
+    if augment and augment.beyond_flip:
+        raise InputError(f'PairedFaceDataset: augment has {", ".join(augment.beyond_flip)}, which LR faces from files '
+                         'cannot follow; remove dataroot_lq, or all but flip')
 
 
 def _match(gt, lq) -> list[int]:

@@ -5,6 +5,7 @@ from torch.utils.data import Dataset
 from scgan_fan.data.augment import Augmentation, read_augmented
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
+from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.sizes import read_exact
 from scgan_fan.images import to_tensor
@@ -28,24 +29,29 @@ class UnpairedFaceDataset(Dataset):
         augment: a block of ``scgan_fan.data.augment.Augmentation`` for HR. LR is only mirrored where its ``flip`` is
             on, HR or not: turning and scaling 16 pixels would smooth away what is to be learned from them.
             Default: none.
+        heatmaps: those of the HR faces, written by ``scgan-fan heatmaps``; ``augment`` may then only flip. Default:
+            none, HeatmapLoss draws them.
         seed: of the draws. Default 0.
 
     Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
-    [-1, 1]; ``gt_path`` and ``lq_path``, their keys.
+    [-1, 1]; ``gt_path`` and ``lq_path``, their keys; with ``heatmaps``, ``heatmaps`` float32 (maps, height, width) of
+    ``gt`` as it is, mirrored or not.
 
-    Raises InputError: an option is wrong or names no images; reading an item, for a bad image or a wrong size.
+    Raises InputError: an option is wrong or names no images, or ``heatmaps`` are of other faces; reading an item, for a
+    bad image or a wrong size.
     """
 
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
-                                 defaults={'gt_size': 64, 'augment': None, 'seed': 0})
+                                 defaults={'gt_size': 64, 'augment': None, 'heatmaps': None, 'seed': 0})
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
         self.augment = options.block('augment', Augmentation)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.gt = open_source(options['dataroot_gt'])
         self.lq = open_source(options['dataroot_lq'])
+        self.heatmaps = open_heatmaps(options['heatmaps'], self.gt.keys, self.gt_size, self.augment)
         self._permutations = {}
 
     def set_epoch(self, epoch: int) -> None:
@@ -62,8 +68,11 @@ class UnpairedFaceDataset(Dataset):
         lq = read_exact(self.lq, lq_index, self.lq_size)
         if self.augment and self.augment.draw_flip(rng):
             lq = lq[:, ::-1]
-        return {'gt': to_tensor(gt), 'lq': to_tensor(lq),
+        item = {'gt': to_tensor(gt), 'lq': to_tensor(lq),
                 'gt_path': self.gt.keys[gt_index], 'lq_path': self.lq.keys[lq_index]}
+        if self.heatmaps:
+            item['heatmaps'] = self.heatmaps.read(gt, self.gt.name(gt_index))
+        return item
 
     def _partner(self, position: int) -> int:
         deal, place = divmod(position, len(self.lq))

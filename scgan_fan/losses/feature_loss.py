@@ -73,7 +73,7 @@ def _load_classifier(backbone: str, weights: str) -> nn.Module:
         classifier = get_model(backbone)
         if weights == 'imagenet':
             published = get_model_weights(backbone).IMAGENET1K_V1
-            classifier.load_state_dict(published.get_state_dict(check_hash=True))
+            classifier.load_state_dict(published.get_state_dict(check_hash=True, weights_only=True))
     except (AttributeError, ValueError) as error:
         raise InputError(f'FeatureLoss backbone: {backbone!r} is no classifier of torchvision with such weights '
                          f'({error}); the paper has resnet50') from error

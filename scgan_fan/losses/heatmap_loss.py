@@ -1,4 +1,6 @@
 """The heatmap loss: a restored face must have its landmarks where the true face has them."""
+import hashlib
+
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
@@ -8,6 +10,8 @@ from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.precision import at_least_float32
 
+STACKS = ('last', 'first', 'mean')
+
 
 @LOSS_REGISTRY.register()
 class HeatmapLoss(nn.Module):
@@ -15,7 +19,8 @@ class HeatmapLoss(nn.Module):
 
         H(a, b) = 1/B 1/N sum_n sum_ij (FAN(a)^n_ij - FAN(b)^n_ij)^2,   N = 68 landmarks, batch of B
 
-    FAN stays in evaluation mode, its weights never change and get no gradient; only the first image does.
+    FAN stays in evaluation mode, its weights never change and get no gradient; only the first image does. Heatmaps of
+    the true face may therefore be drawn once and stored: ``scgan_fan.data.heatmap_store``.
 
     Args:
         loss_weight: lambda. With the published FAN (64x64 maps, Gaussians of 1.75 px) a landmark missed altogether costs
@@ -41,7 +46,7 @@ class HeatmapLoss(nn.Module):
                  input_size: int | None = None, pad: float = 1.0, stacks: str = 'last', distance: str = 'l2',
                  reduction: str = 'sum', start_iter: int = 0, warmup_iter: int = 0):
         super().__init__()
-        check_choice('HeatmapLoss stacks', stacks, ('last', 'first', 'mean'))
+        check_choice('HeatmapLoss stacks', stacks, STACKS)
         check_choice('HeatmapLoss distance', distance, ('l2', 'l1'))
         check_choice('HeatmapLoss reduction', reduction, ('sum', 'mean'))
         if pad < 1:
@@ -57,7 +62,7 @@ class HeatmapLoss(nn.Module):
         self.warmup_iter = warmup_iter
 
     def forward(self, restored: torch.Tensor, truth: torch.Tensor, current_iter: int | None = None,
-                student: nn.Module | None = None) -> torch.Tensor:
+                student: nn.Module | None = None, wanted: torch.Tensor | None = None) -> torch.Tensor:
         """Compare two batches of faces.
 
         Args:
@@ -66,23 +71,31 @@ class HeatmapLoss(nn.Module):
             current_iter: for ``start_iter`` and ``warmup_iter``; None: the full weight.
             student: a FAN of the same shape that looks at the restored faces in the frozen one's stead and learns with
                 the restoration (Super-FAN's joint training, papers.md section 5.3).
+            wanted: ``heatmaps(truth)``, where they are stored; None: they are drawn now. Stored ones were drawn in
+                float32, those drawn under autocast are of its precision.
 
         Returns:
             scalar, weighted.
+
+        Raises:
+            InputError: faces or heatmaps of different shapes.
         """
         if restored.shape != truth.shape:
             raise InputError(f'HeatmapLoss: faces of {tuple(restored.shape)} and {tuple(truth.shape)} pixels compared')
         weight = self.loss_weight * self._growth(current_iter)
         if weight == 0:
             return restored.new_zeros(())
-        found = self._heatmaps(restored, student or self.fan)
-        with torch.no_grad():
-            wanted = self._heatmaps(truth, self.fan)
-        distances = [self.difference(at_least_float32(a), at_least_float32(b), reduction='sum')
-                     for a, b in zip(found, wanted)]
-        batch, landmarks, height, width = found[0].shape
-        parts = batch * landmarks * (height * width if self.reduction == 'mean' else 1)
-        return weight * sum(distances) / (len(distances) * parts)
+        found = self.heatmaps(restored, student)
+        if wanted is None:
+            with torch.no_grad():
+                wanted = self.heatmaps(truth)
+        if found.shape != wanted.shape:
+            raise InputError(f'HeatmapLoss: heatmaps {tuple(found.shape)} of restored faces and {tuple(wanted.shape)} '
+                             'of true ones compared; write stored heatmaps again, or give network_fan the options of '
+                             'heatmap_opt')
+        distance = self.difference(at_least_float32(found), at_least_float32(wanted), reduction='sum')
+        batch, maps, height, width = found.shape
+        return weight * distance / (batch * maps * (height * width if self.reduction == 'mean' else 1))
 
     def _growth(self, current_iter: int | None) -> float:
         """The share of the weight at an iteration: 0, a ramp, 1."""
@@ -92,9 +105,26 @@ class HeatmapLoss(nn.Module):
             return 0.0
         return min(1.0, (current_iter - self.start_iter) / max(1, self.warmup_iter))
 
-    def _heatmaps(self, images: torch.Tensor, fan: nn.Module) -> list[torch.Tensor]:
-        heatmaps = fan(self._prepare(images))
-        return {'last': heatmaps[-1:], 'first': heatmaps[:1], 'mean': heatmaps}[self.stacks]
+    def heatmaps(self, images: torch.Tensor, student: nn.Module | None = None) -> torch.Tensor:
+        """Heatmaps of faces, as they are compared.
+
+        Args:
+            images: (batch, 3, height, width), RGB in [-1, 1].
+            student: draws them in the frozen FAN's stead.
+
+        Returns:
+            (batch, maps, height, width), maps: landmarks, those of all stacks where ``stacks`` is ``mean``.
+        """
+        heatmaps = (student or self.fan)(self._prepare(images))
+        return torch.cat({'last': heatmaps[-1:], 'first': heatmaps[:1], 'mean': heatmaps}[self.stacks], dim=1)
+
+    def drawn_by(self) -> dict:
+        """What ``heatmaps(images)`` depends on beside the images: FAN (SHA-256 of its weights) and how it looks."""
+        weights = hashlib.sha256(f'{self.fan.stem_stride} {type(self.fan.pool).__name__}'.encode())
+        for name, tensor in self.fan.state_dict().items():
+            weights.update(name.encode())
+            weights.update(tensor.cpu().contiguous().numpy().tobytes())
+        return {'fan': weights.hexdigest(), 'input_size': self.input_size, 'pad': self.pad, 'stacks': self.stacks}
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
         """[-1, 1] -> [0, 1], room around the face, FAN's size."""

@@ -1,5 +1,6 @@
 """What every method here shares: networks and optimizers by name, precision, averages, checkpoints, validation."""
 import random
+import sys
 from collections import OrderedDict
 from contextlib import contextmanager
 from copy import deepcopy
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from basicsr.archs import build_network
+from basicsr.data.data_sampler import EnlargedSampler
 from basicsr.losses import build_loss
 from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
@@ -16,18 +18,23 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
-from scgan_fan.checkpoint import load_weights, read_checkpoint, save_atomically
+from scgan_fan.checkpoint import load_weights, read_checkpoint
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
 from scgan_fan.metrics.validation import ValidationMetrics
+from scgan_fan.models.interruption import Interruption
+from scgan_fan.models.keeping import Keeping
 from scgan_fan.models.lr_scheduler import OscillatingCosineLR
 from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_dealt,
                                        gather_objects, is_parallel)
+from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 from scgan_fan.pictures import comparison
+from scgan_fan.run_folder import RunFolder
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
 PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 SCHEDULERS = {'OscillatingCosineLR': OscillatingCosineLR, 'LinearLR': torch.optim.lr_scheduler.LinearLR}
+COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-cudagraphs')
 PICTURE_ROWS = 8
 
 
@@ -39,8 +46,9 @@ class FaceModel(BaseModel):
     ``current_images`` and ``metric_inputs`` what validation looks at.
 
     Options read here: ``network_*``, ``path: pretrain_network_* / strict_load_* / param_key_*``, and in ``train``:
-    ``ema_decay`` (0: none), ``init``, ``precision`` (float32, bfloat16, float16), ``channels_last``, ``accumulate`` (parts a
-    batch is split into), ``optim_*``, ``scheduler``.
+    ``ema_decay`` (0: none), ``init``, ``precision`` (float32, bfloat16, float16), ``channels_last``, ``compile`` (a mode of
+    torch.compile), ``accumulate`` (parts a batch is split into), ``sync_batchnorm`` (statistics over all processes),
+    ``optim_*``, ``scheduler``. In ``logger``: see ``Keeping``.
     """
 
     def __init__(self, opt):
@@ -56,10 +64,14 @@ class FaceModel(BaseModel):
             raise InputError(f'option file: no network_{self.tested} block; it names the network that is trained and '
                              'tested')
         self.connect_networks()
+        if options.get('sync_batchnorm'):
+            synchronize_batch_norm(self.networks.values())
         broadcast_from_first(self.networks.values())
         if self.is_train:
             self._init_training_state(options)
             self.init_training(options)
+            for network in self.networks.values():
+                self._compile(network)
 
     # ---- what a method fills in ----
 
@@ -108,6 +120,16 @@ class FaceModel(BaseModel):
             get_root_logger().info(f'{key}: weights of {path}')
         return network.train(self.is_train)
 
+    def _compile(self, network: nn.Module) -> None:
+        """Let torch.compile translate a network at its first use, in place: names and checkpoints stay as they are."""
+        mode = self.opt['train'].get('compile')
+        if mode is None:
+            return
+        check_choice('train: compile', mode, COMPILE_MODES)
+        # networks of one class share this limit, beyond which torch falls back to what it was to replace
+        torch._dynamo.config.recompile_limit = 64
+        network.compile(mode=mode)
+
     def set_trainable(self, names, trainable: bool) -> None:
         """Switch gradients of the named networks' parameters: none are computed for a network that is only judged by."""
         for name in names:
@@ -123,6 +145,9 @@ class FaceModel(BaseModel):
         self.named_optimizers: dict[str, torch.optim.Optimizer] = {}
         self.losses: dict[str, torch.Tensor] = {}
         self.first_bad: dict[str, torch.Tensor] = {}
+        self.trained_iter = self.saved_iter = 0
+        self.interruption: Interruption | None = None
+        self.keeping = Keeping(self.opt)
         self.ema_decay = options.get('ema_decay', 0)
         self.net_g_ema = self._build_average() if self.ema_decay > 0 else None
 
@@ -143,11 +168,13 @@ class FaceModel(BaseModel):
         if options.get('type') not in LOSS_REGISTRY:
             raise InputError(f'train: {name}: unknown loss {options.get("type")!r}')
         try:
-            return build_loss(options).to(self.device)
-        except (TypeError, NotImplementedError) as error:
+            loss = build_loss(options).to(self.device)
+        except (TypeError, ValueError, NotImplementedError) as error:
             raise InputError(f'train: {name}: {error}') from error
-        except ValueError as error:
-            raise InputError(f'train: {name}: {error}') from error
+        broadcast_from_first([loss])  # of random weights each process has drawn its own
+        for network in loss.children():
+            self._compile(network)
+        return loss
 
     def add_optimizer(self, name: str, parameters, options: dict) -> None:
         """Build an optimizer called ``name`` from an ``optim_*`` block, ``{type, lr, ...}``."""
@@ -182,11 +209,15 @@ class FaceModel(BaseModel):
 
     def finish_step(self, losses: dict[str, torch.Tensor], current_iter: int, average: bool = True) -> None:
         """After an iteration's last optimizer step: loss scale, statistics, losses noted and, where the tested network
-        has learned (``average``), its moving average."""
+        has learned (``average``), its moving average.
+
+        The average follows faster in the first iterations, or it would long remember the random weights it began with.
+        """
         self.scaler.update()
         average_buffers(self.networks.values())
         if self.net_g_ema is not None and average:
-            self.model_ema(self.ema_decay)
+            self.model_ema(min(self.ema_decay, current_iter / (current_iter + 9)))
+        self.trained_iter = current_iter
         self.losses = {name: loss.detach().float() for name, loss in losses.items()}
         for name, loss in self.losses.items():  # stays on the device: asking for the value would wait for it
             first = self.first_bad.get(name, torch.tensor(torch.inf, device=self.device))
@@ -195,12 +226,12 @@ class FaceModel(BaseModel):
     @torch.no_grad()
     def model_ema(self, decay: float = 0.999) -> None:
         """Move the average towards the tested network: parameters and running statistics; counters are copied."""
-        current = self.networks[self.tested].state_dict()
-        for name, average in self.net_g_ema.state_dict().items():
-            if average.is_floating_point():
-                average.lerp_(current[name], 1 - decay)
-            else:
-                average.copy_(current[name])
+        pairs = list(zip(self.net_g_ema.state_dict().values(), self.networks[self.tested].state_dict().values()))
+        moving = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([average for average, _ in moving], [current for _, current in moving], 1 - decay)
+        for average, current in pairs:
+            if not average.is_floating_point():
+                average.copy_(current)
 
     def _stop_if_not_finite(self) -> None:
         """Raise InputError naming the loss that was first NaN or infinite."""
@@ -211,6 +242,19 @@ class FaceModel(BaseModel):
                 f'iteration {first[name]:.0f}: loss {name} is not finite, training stops; the checkpoints in '
                 f'{self.opt["path"].get("models")} are from before. Continue from one with a lower learning rate, or '
                 'precision float32')
+
+    def _stop_if_broken(self) -> None:
+        """Raise InputError where a step has left a network or an optimizer with values that are not finite."""
+        learned = {f'network_{name}': network.state_dict().values() for name, network in self.networks.items()}
+        for name, optimizer in self.named_optimizers.items():
+            values = [value for state in optimizer.state.values() for value in state.values()]
+            learned[f'the optimizer of {name}'] = [value for value in values if isinstance(value, torch.Tensor)]
+        for owner, tensors in learned.items():
+            if not all(tensor.isfinite().all() for tensor in tensors):
+                raise InputError(
+                    f'iteration {self.trained_iter}: {owner} has values that are not finite, training stops; the '
+                    f'checkpoints in {self.opt["path"].get("models")} are from before. Continue from one with a lower '
+                    'learning rate, or precision float32')
 
     def get_current_log(self) -> OrderedDict:
         """Losses of the last iteration, averaged over the processes.
@@ -224,6 +268,23 @@ class FaceModel(BaseModel):
             values /= self.opt['world_size']
         return OrderedDict(zip(self.losses, values.tolist()))
 
+    def update_learning_rate(self, current_iter: int, warmup_iter: int = -1) -> None:
+        """Begin an iteration, as BasicSR's loop does here; where a signal asks to stop, save and leave the program."""
+        self.interruption = self.interruption or Interruption(self.device)
+        if number := self.interruption.agreed():
+            self._leave(number)
+        super().update_learning_rate(current_iter, warmup_iter)
+
+    def _leave(self, number: int) -> None:
+        """Save what is not saved and exit as a program that a signal has ended, with 128 + its number: the training is
+        not done, and whatever comes after it, or restarts it, has to see that."""
+        if self.trained_iter > self.saved_iter:
+            self.save(EnlargedSampler.begun, self.trained_iter)
+        gather_objects(None)  # nobody leaves before the first process has written: torchrun would then end that one
+        get_root_logger().info(f'Stopped by signal {number}; iteration {self.trained_iter} is saved. Continue with '
+                               '--auto_resume.')
+        sys.exit(128 + number)
+
     def get_current_learning_rate(self) -> list[float]:
         """The learning rate of each optimizer that differs, first the generator's."""
         rates = [group['lr'] for optimizer in self.optimizers for group in optimizer.param_groups]
@@ -234,25 +295,37 @@ class FaceModel(BaseModel):
     def save(self, epoch: int, current_iter: int) -> None:
         """Write every network and, but for the last call (-1), all that is needed to continue bit for bit.
 
-        The state comes last: a run that is killed between the files continues from the state before.
+        Raises:
+            InputError: a loss or something learned is not finite, or a file cannot be written. What was saved before is
+                intact.
         """
         self._stop_if_not_finite()
+        self._stop_if_broken()
         rng_states = gather_objects(_rng_state())
-        if self.opt['rank'] != 0:
-            return
-        for name, network in self.networks.items():
-            content = {'params': _on_cpu(network), 'network': _plain(self.opt[f'network_{name}'])}
-            if name == self.tested and self.net_g_ema is not None:
-                content['params_ema'] = _on_cpu(self.net_g_ema)
-            label = 'latest' if current_iter == -1 else current_iter
-            save_atomically(content, Path(self.opt['path']['models']) / f'net_{name}_{label}.pth')
-        if current_iter != -1:
-            save_atomically({
-                'epoch': epoch, 'iter': current_iter, 'rng': rng_states, 'scaler': self.scaler.state_dict(),
-                'optimizers': {name: optimizer.state_dict() for name, optimizer in self.named_optimizers.items()},
-                'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
-                'best_metric_results': getattr(self, 'best_metric_results', {}),
-            }, Path(self.opt['path']['training_states']) / f'{current_iter}.state')
+        if self.opt['rank'] == 0:
+            networks = ((name, self._network_content(name)) for name in self.networks)
+            if current_iter == -1:
+                RunFolder(self.opt).save('latest', networks)
+            else:
+                RunFolder(self.opt).save(current_iter, networks, self._training_state(epoch, current_iter, rng_states))
+                self.keeping.after_save(current_iter)
+        self.saved_iter = self.trained_iter
+        if current_iter == -1 and self.interruption:
+            self.interruption.release()
+
+    def _training_state(self, epoch: int, current_iter: int, rng_states: list[dict]) -> dict:
+        return {
+            'epoch': epoch, 'iter': current_iter, 'rng': rng_states, 'scaler': self.scaler.state_dict(),
+            'optimizers': {name: optimizer.state_dict() for name, optimizer in self.named_optimizers.items()},
+            'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
+            'best_metric_results': getattr(self, 'best_metric_results', {}),
+        }
+
+    def _network_content(self, name: str) -> dict:
+        content = {'params': _on_cpu(self.networks[name]), 'network': _plain(self.opt[f'network_{name}'])}
+        if name == self.tested and self.net_g_ema is not None:
+            content['params_ema'] = _on_cpu(self.net_g_ema)
+        return content
 
     def resume_training(self, resume_state: dict) -> None:
         """Continue from a training state; BasicSR has loaded the networks (the average among them) before."""
@@ -266,6 +339,7 @@ class FaceModel(BaseModel):
             scheduler.load_state_dict(state)
         self.scaler.load_state_dict(resume_state['scaler'])
         self.best_metric_results = resume_state['best_metric_results']
+        self.trained_iter = self.saved_iter = resume_state['iter']
         if self.opt['rank'] < len(resume_state['rng']):
             _set_rng_state(resume_state['rng'][self.opt['rank']])
 
@@ -278,7 +352,8 @@ class FaceModel(BaseModel):
             yield self.net_g_ema.eval()
             return
         network = self.networks[self.tested].eval()
-        yield network
+        with torch.compiler.set_stance('force_eager'):  # not worth a translation for batches of another size
+            yield network
         network.train(self.is_train)
 
     def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
@@ -327,6 +402,8 @@ class FaceModel(BaseModel):
             if tb_logger:
                 tb_logger.add_scalar(f'metrics/{dataset}/{metric}', value, current_iter)
         get_root_logger().info('\n'.join(lines))
+        if self.is_train:
+            self.keeping.after_validation(dataset, results, self.tested, self._network_content, self.trained_iter)
 
 
 def _device(opt: dict) -> torch.device:

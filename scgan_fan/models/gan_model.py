@@ -1,12 +1,17 @@
 """What the methods with generators and discriminators share: terms as option blocks, and the two halves of a step."""
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Protocol
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from scgan_fan.archs.spectral_norm import SpectralNorm
+from scgan_fan.data.heatmap_store import HeatmapStore
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import to_image
+from scgan_fan.losses.heatmap_loss import HeatmapLoss
 from scgan_fan.models.face_model import FaceModel
 from scgan_fan.precision import at_least_float32
 
@@ -33,8 +38,9 @@ class GANModel(FaceModel):
     5.3). It begins as that one where ``path: pretrain_network_fan`` names no weights.
 
     Options read here, in ``train``: a block for each term; ``gradient_penalty_opt`` (WGAN-GP: of every discriminator);
-    ``net_d_iters`` (discriminators step in each iteration, generators in each so-many-th, as in BasicSR); ``frozen``
-    (generators that do not learn and stay in evaluation mode); ``optim_g``, ``optim_d``, ``optim_fan``.
+    ``net_d_iters`` (discriminators step in each iteration, generators in each so-many-th, as in BasicSR);
+    ``judge_jointly`` (see ``_judge_both``); ``frozen`` (generators that do not learn and stay in evaluation mode);
+    ``optim_g``, ``optim_d``, ``optim_fan``.
     """
 
     GENERATORS: tuple[str, ...]
@@ -62,11 +68,15 @@ class GANModel(FaceModel):
         self.net_d_iters = options.get('net_d_iters', 1)
         if not isinstance(self.net_d_iters, int) or self.net_d_iters < 1:
             raise InputError(f'train: net_d_iters: {self.net_d_iters!r} is not a whole number from 1')
+        self.judge_jointly = bool(options.get('judge_jointly'))
         self.terms = {name: self.build_loss(name) for name in self.NETWORKS_OF_TERM if options.get(name)}
         self.gradient_penalty = self.build_loss('gradient_penalty_opt')
         self.discriminators = [name for name in self.DISCRIMINATORS if name in self.networks]
         self.generators = [name for name in self.GENERATORS if name in self.networks]
+        self.spectral_norms = [module for network in self.networks.values() for module in network.modules()
+                               if isinstance(module, SpectralNorm)]
         self._check_blocks()
+        self._check_stored_heatmaps()
         self._freeze(options.get('frozen') or [])
         if 'fan' in self.networks and self.opt['path'].get('pretrain_network_fan') is None:
             self._begin_as_teacher()
@@ -99,10 +109,30 @@ class GANModel(FaceModel):
             raise InputError(f'option file: {type(self).__name__} needs at least one loss block in train:')
         if 'fan' in self.networks and 'heatmap_opt' not in self.terms:
             raise InputError('network_fan: learns nothing without train: heatmap_opt; add one or leave the other out')
+        if self.judge_jointly:
+            self._check_samples_apart()
         if self.net_d_iters > 1 and not self.discriminators:
             raise InputError('train: net_d_iters: there is no discriminator to step in between; set it to 1')
         if self.gradient_penalty and not self.discriminators:
             raise InputError('train: gradient_penalty_opt: there is no discriminator; leave the block out')
+
+    def _check_samples_apart(self) -> None:
+        """Batch norm would let real and generated images of one batch change each other's judgement."""
+        for name in self.discriminators:
+            if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in self.networks[name].modules()):
+                raise InputError(f'train: judge_jointly: network_{name} has batch norm, so real and generated images must '
+                                 'be judged apart; set it to false')
+
+    def _check_stored_heatmaps(self) -> None:
+        """Stored heatmaps must be what ``heatmap_opt`` would draw."""
+        path = self.opt.get('datasets', {}).get('train', {}).get('heatmaps')
+        if path is None:
+            return
+        loss = self.terms.get('heatmap_opt')
+        if not isinstance(loss, HeatmapLoss):
+            raise InputError('datasets: train: heatmaps: serve nothing without a HeatmapLoss in train: heatmap_opt; add '
+                             'one or leave the other out')
+        HeatmapStore(path).check_drawn_by(loss.drawn_by())
 
     def _freeze(self, names: list[str]) -> None:
         for name in names:
@@ -123,9 +153,24 @@ class GANModel(FaceModel):
     # ---- training ----
 
     def feed_data(self, data: dict) -> None:
-        """Low-resolution faces and, where there are any, sharp ones (for some models unpaired in training)."""
+        """Low-resolution faces and, where there are any, sharp ones (for some models unpaired in training) and the
+        frozen FAN's heatmaps of those."""
         self.lq = data['lq'].to(self.device, memory_format=self.memory_format)
         self.gt = data['gt'].to(self.device, memory_format=self.memory_format) if 'gt' in data else None
+        self.heatmaps = data['heatmaps'].to(self.device) if 'heatmaps' in data else None
+
+    def parts_of(self, *batch: torch.Tensor | None) -> Iterator[tuple]:
+        """The tensors of a batch in ``accumulate`` parts; of None each part is None."""
+        chunks = (repeat(None) if tensor is None else tensor.chunk(self.accumulate) for tensor in batch)
+        return self.in_turn(zip(*chunks))
+
+    def in_turn(self, parts: Iterable) -> Iterator:
+        """The parts of a batch; spectral norms begin each where they began the first, as for one whole batch."""
+        begun = [(norm.u, norm.v) for norm in self.spectral_norms]
+        for part in parts:
+            for norm, (u, v) in zip(self.spectral_norms, begun):
+                norm.u, norm.v = u, v
+            yield part
 
     def draw(self, purpose: int, current_iter: int, distribution, *shape: int) -> torch.Tensor:
         """Random numbers for this process's samples, (samples, *shape); ``distribution``: torch.randn or torch.rand.
@@ -152,10 +197,12 @@ class GANModel(FaceModel):
         """A step of every discriminator on images that pass no gradient back; returns their losses."""
         losses = {}
         self.set_trainable(self.discriminators, True)
+        for name in self.discriminators:
+            self.networks[name].train()
         mixes = self.draw(MIX, current_iter, torch.rand).split([len(part) for part in parts])
         for name in self.discriminators:
             self.named_optimizers[name].zero_grad()
-            for part, mix in zip(parts, mixes):
+            for part, mix in zip(self.in_turn(parts), mixes):
                 loss = self.discriminator_loss(name, *part.judged_by(name), mix) * len(part) / len(self.lq)
                 self.scaler.scale(loss).backward()
                 losses[f'l_{name}'] = losses.get(f'l_{name}', 0) + loss.detach()
@@ -165,13 +212,23 @@ class GANModel(FaceModel):
     def discriminator_loss(self, name: str, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
         """How badly a discriminator tells real from generated images, with its gradient penalty where there is one."""
         discriminator, criterion = self.networks[name], self.terms[self._term_of(name)]
-        with self.autocast():
-            judged_real, judged_fake = discriminator(real), discriminator(fake.detach())
+        judged_real, judged_fake = self._judge_both(discriminator, real, fake.detach())
         loss = sum(criterion(at_least_float32(judgement), target, is_disc=True)
                    for judgement, target in ((judged_real, True), (judged_fake, False)))
         if self.gradient_penalty is not None:
             loss = loss + self.gradient_penalty(discriminator, real, fake, mix)
         return loss
+
+    def _judge_both(self, discriminator: torch.nn.Module, real: torch.Tensor, fake: torch.Tensor):
+        """Judgements of real and of generated images.
+
+        Judged one after the other, as in the released code, spectral norm iterates for the real, for the generated, and
+        again in the generators' turn. ``judge_jointly`` makes one batch of them and iterates once a step: less work.
+        """
+        with self.autocast():
+            if self.judge_jointly:
+                return discriminator(torch.cat([real, fake.to(real.dtype)])).chunk(2)
+            return discriminator(real), discriminator(fake)
 
     def judge(self, part: Part, discriminator: str) -> torch.Tensor:
         """The generators' side of an adversarial term."""
@@ -184,8 +241,10 @@ class GANModel(FaceModel):
             if name in self.named_optimizers:
                 self.named_optimizers[name].zero_grad()
         self.set_trainable(self.discriminators, False)
+        for name in self.discriminators:
+            self.networks[name].train(not self.judge_jointly)  # in evaluation mode spectral norm rests
         losses = {}
-        for part in parts:
+        for part in self.in_turn(parts):
             with self.autocast():
                 terms = self.generator_terms(part, current_iter)
             share = len(part) / len(self.lq)

@@ -14,6 +14,7 @@ class Pairs:
 
     truth: torch.Tensor
     restored: torch.Tensor
+    heatmaps: torch.Tensor | None = None  # of truth, where they are stored
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -39,9 +40,9 @@ class PairedModel(GANModel):
     def generate(self, current_iter: int) -> list[Pairs]:
         """Restore the fed batch."""
         parts = []
-        for truth, small in zip(self.gt.chunk(self.accumulate), self.lq.chunk(self.accumulate)):
+        for truth, small, heatmaps in self.parts_of(self.gt, self.lq, self.heatmaps):
             with self.autocast():
-                parts.append(Pairs(truth, self.networks['g'](small)))
+                parts.append(Pairs(truth, self.networks['g'](small), heatmaps))
         return parts
 
     def generator_terms(self, pairs: Pairs, current_iter: int) -> dict[str, torch.Tensor]:
@@ -52,7 +53,8 @@ class PairedModel(GANModel):
         if 'feature_opt' in self.terms:
             terms['feature'] = self.terms['feature_opt'](restored, pairs.truth)
         if 'heatmap_opt' in self.terms:
-            terms['heatmap'] = self.terms['heatmap_opt'](restored, pairs.truth, current_iter, self.networks.get('fan'))
+            terms['heatmap'] = self.terms['heatmap_opt'](restored, pairs.truth, current_iter, self.networks.get('fan'),
+                                                         pairs.heatmaps)
         if 'adv_opt' in self.terms:
             terms['adv'] = self.judge(pairs, 'd')
         return terms

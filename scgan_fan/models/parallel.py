@@ -41,6 +41,26 @@ def average_buffers(networks: Iterable[nn.Module]) -> None:
         _average(buffers)
 
 
+class _SumOverProcesses(torch.autograd.Function):
+    """A sum that each process has of all: what each makes of it flows back to every summand."""
+
+    @staticmethod
+    def forward(ctx, tensor: torch.Tensor) -> torch.Tensor:
+        total = tensor.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        return _SumOverProcesses.apply(gradient)
+
+
+@torch.compiler.disable  # a compiled network makes its transfers as they are
+def mean_over_processes(tensor: torch.Tensor) -> torch.Tensor:
+    """The mean of the processes' tensors, the same bits everywhere; differentiable, more than once too."""
+    return _SumOverProcesses.apply(tensor) / dist.get_world_size()
+
+
 @torch.no_grad()
 def broadcast_from_first(networks: Iterable[nn.Module]) -> None:
     """Give every process the first one's parameters and buffers."""

@@ -23,6 +23,7 @@ class Cycles:
 
     real_hr: torch.Tensor
     real_lr: torch.Tensor
+    heatmaps: torch.Tensor | None = None  # of real_hr, where they are stored
     synthetic_lr: torch.Tensor | None = None
     sr_synthetic: torch.Tensor | None = None
     sr_real: torch.Tensor | None = None
@@ -108,14 +109,15 @@ class SemiCycleModel(GANModel):
 
     def generate(self, current_iter: int) -> list[Cycles]:
         """Run both cycles on the fed batch."""
-        batch = (self.gt, self.lq, self.draw_noise(current_iter))
-        return [self.run_cycles(*part) for part in zip(*(tensor.chunk(self.accumulate) for tensor in batch))]
+        batch = (self.gt, self.lq, self.draw_noise(current_iter), self.heatmaps)
+        return [self.run_cycles(*part) for part in self.parts_of(*batch)]
 
-    def run_cycles(self, real_hr: torch.Tensor, real_lr: torch.Tensor, noise: torch.Tensor) -> Cycles:
+    def run_cycles(self, real_hr: torch.Tensor, real_lr: torch.Tensor, noise: torch.Tensor,
+                   heatmaps: torch.Tensor | None = None) -> Cycles:
         """Generate the images of both cycles; the same noise serves both, as in the released code."""
         restore = self.networks.get('g')
         between = torch.Tensor.detach if self.cycle_grad == 'detached' else torch.nn.Identity()
-        cycles = Cycles(real_hr, real_lr)
+        cycles = Cycles(real_hr, real_lr, heatmaps)
         with self.autocast():
             if 'degrade_hl' in self.networks:  # forward cycle: HR -> LR -> HR
                 cycles.synthetic_lr = self.networks['degrade_hl'](real_hr, noise)
@@ -146,7 +148,7 @@ class SemiCycleModel(GANModel):
             compare('cycle_hr', at_least_float32(cycles.sr_synthetic), cycles.real_hr)
             judge('h1')
             compare('heatmap', at_least_float32(cycles.sr_synthetic), cycles.real_hr, current_iter,
-                    self.networks.get('fan'))
+                    self.networks.get('fan'), cycles.heatmaps)
         if cycles.sr_real is not None:
             enlarged = F.interpolate(cycles.real_lr, scale_factor=scale, mode='bicubic', align_corners=True)
             compare('pixel_hr', at_least_float32(cycles.sr_real), enlarged)

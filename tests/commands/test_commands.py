@@ -22,7 +22,8 @@ def test_every_command_is_there(module):
     assert callable(importlib.import_module(module).main)
 
 
-@pytest.mark.parametrize('name', ['restore', 'benchmark', 'prepare', 'lmdb', 'convert', 'export', 'experiments', 'doctor'])
+@pytest.mark.parametrize('name', [
+    'restore', 'benchmark', 'prepare', 'lmdb', 'heatmaps', 'convert', 'export', 'experiments', 'doctor'])
 def test_help_of_a_command_has_an_example(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', name, '--help'])
     with pytest.raises(SystemExit) as stop:

@@ -1,8 +1,5 @@
 import io
-import multiprocessing
-import os
 import runpy
-import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -13,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scgan_fan.data import lmdb_writer
+from killing import count_resumed, kill_at
+from scgan_fan.data import resumable_lmdb
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.errors import InputError
@@ -151,7 +149,7 @@ def test_name_too_long_for_a_key_is_skipped(tmp_path, write_faces):
 
 
 def test_lmdb_grows(tmp_path, write_faces, monkeypatch):
-    monkeypatch.setattr(lmdb_writer, 'FIRST_MAP_SIZE', 2**15)  # less than one batch needs
+    monkeypatch.setattr(resumable_lmdb, 'FIRST_MAP_SIZE', 2**15)  # less than one batch needs
     folder = write_faces(tmp_path / 'in', 30, 40)
     write_lmdb([folder], tmp_path / 'out.lmdb', batch=20)
     assert len(pixels(tmp_path / 'out.lmdb')) == 30
@@ -167,32 +165,8 @@ def test_result_does_not_depend_on_workers_and_batches(tmp_path, write_faces):
 
 # ---------------------------------------------------------------- stopping and going on
 
-def write_and_die(moment, folder, output):
-    name, whole, then_some = moment
-    function, calls = getattr(lmdb_writer, name), Counter()
-
-    def killed(*arguments):
-        if calls[name] == whole:
-            if then_some:
-                function(*arguments)
-            if then_some == 'after it and half a line':
-                with (output / 'journal.jsonl').open('a') as journal:
-                    journal.write('{"skipped": "", "hei')
-            os.kill(os.getpid(), signal.SIGKILL)
-        calls[name] += 1
-        return function(*arguments)
-
-    setattr(lmdb_writer, name, killed)
-    write_lmdb([folder], output, size=6, batch=4)
-
-
-def kill_at(moment, folder, output):
-    """Write in a process that is killed at ``moment``: a function's name, how many of its calls are done before, and
-    what else."""
-    child = multiprocessing.get_context('fork').Process(target=write_and_die, args=(moment, folder, output))
-    child.start()
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+def write(folder, output, **options):
+    return write_lmdb([folder], output, size=6, batch=4, **options)
 
 
 @pytest.fixture(scope='module')
@@ -203,43 +177,30 @@ def undisturbed(tmp_path_factory, write_faces):
     Image.open(folder / '003.png').save(folder / '014.png')
     (folder / '001.png').write_bytes(b'broken')
     write_faces(folder, ['016.png'], 5)
-    write_lmdb([folder], root / 'whole.lmdb', size=6, batch=4)
+    write(folder, root / 'whole.lmdb')
     return folder, content(root / 'whole.lmdb')
 
 
-def count_resumed(monkeypatch):
-    """A list that gets, for each call of ``write_lmdb``, the number of images that are done already."""
-    counts, resume = [], lmdb_writer._resume
-
-    def counted(*arguments):
-        outcomes = resume(*arguments)
-        counts.append(len(outcomes))
-        return outcomes
-
-    monkeypatch.setattr(lmdb_writer, '_resume', counted)
-    return counts
-
-
 @pytest.mark.parametrize('moment, done', [
-    (('_open', 0, ''), 0),
+    (('__enter__', 0, ''), 0),
     (('_commit', 0, ''), 0),
     (('_commit', 2, ''), 8),  # two batches committed, the third noted in the journal only
     (('_commit', 2, 'after it'), 12),
     (('_commit', 2, 'after it and half a line'), 12),
-    (('_finish', 0, ''), 18),
-    (('_write_whole', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: inputs, 4: meta_info.txt
-    (('_write_whole', 4, ''), 18),
+    (('finish', 0, ''), 18),
+    (('write', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: inputs, 4: meta_info.txt
+    (('write', 4, ''), 18),
 ])
 def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypatch, moment, done):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(moment, folder, output)
+    kill_at(moment, write, folder, output)
     if (output / 'data.mdb').exists():
         with pytest.raises(InputError, match='not finished; give the same'):
             open_source(output)
 
     resumed = count_resumed(monkeypatch)
-    write_lmdb([folder], output, size=6, batch=4)
+    write(folder, output)
     assert resumed == [done]  # what was committed is not encoded again
     assert content(output) == expected
 
@@ -247,18 +208,18 @@ def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypa
 def test_kill_after_the_last_file_is_written(tmp_path, undisturbed):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(('_write_whole', 4, 'after it'), folder, output)
+    kill_at(('write', 4, 'after it'), write, folder, output)
     assert (output / 'journal.jsonl').exists() and (output / 'meta_info.txt').exists()
-    assert write_lmdb([folder], output, size=6, batch=4) is None
+    assert write(folder, output) is None
     assert content(output) == expected
 
 
 def test_killed_overwrite_continues_too(tmp_path, undisturbed, monkeypatch):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(('_commit', 2, ''), folder, output)
+    kill_at(('_commit', 2, ''), write, folder, output)
     resumed = count_resumed(monkeypatch)
-    write_lmdb([folder], output, size=6, batch=4, overwrite=True)
+    write(folder, output, overwrite=True)
     assert resumed == [8]
     assert content(output) == expected
 
@@ -266,7 +227,7 @@ def test_killed_overwrite_continues_too(tmp_path, undisturbed, monkeypatch):
 def test_another_command_does_not_continue(tmp_path, undisturbed):
     folder, _ = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(('_commit', 2, ''), folder, output)
+    kill_at(('_commit', 2, ''), write, folder, output)
     with pytest.raises(InputError, match='was begun with other images or another --size; repeat'):
         write_lmdb([folder], output, size=4)
     write_lmdb([folder], output, size=4, overwrite=True)
@@ -302,7 +263,7 @@ def test_finished_lmdb_of_other_inputs_is_named(tmp_path, write_faces, change):
         write_faces(folder, ['001.png'], 9)
     else:
         size = 4
-    with pytest.raises(InputError, match='is finished, but was made of other images or with another --size'):
+    with pytest.raises(InputError, match='is finished, but was made with other images or another --size'):
         write_lmdb([folder], output, size)
     assert content(output) == before
     assert write_lmdb([folder], output, size, overwrite=True).stored == (4 if change == 'one more image' else 3)

@@ -102,6 +102,26 @@ def test_finite_gradients_under_bfloat16(loss, faces):
     assert restored.grad.isfinite().all() and restored.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize('options', [{}, {'stacks': 'mean'}, {'distance': 'l1', 'reduction': 'mean', 'pad': 1.5}])
+def test_heatmaps_drawn_before_give_the_same_loss_and_gradient(loss, faces, options):
+    loss = with_options(loss, **options)
+    with torch.no_grad():
+        wanted = loss.heatmaps(faces[1])
+    losses, gradients = [], []
+    for stored in (None, wanted):
+        restored = faces[0].clone().requires_grad_()
+        losses.append(loss(restored, faces[1], wanted=stored))
+        losses[-1].backward()
+        gradients.append(restored.grad)
+    assert torch.equal(*losses) and torch.equal(*gradients)
+    assert loss(faces[0], faces[1], wanted=wanted + 1) > losses[0]  # they are what it compares with
+
+
+def test_stored_heatmaps_of_another_shape(loss, faces):
+    with pytest.raises(InputError, match=r'\(2, 68, 32, 32\) of restored faces and \(2, 68, 16, 16\) of true ones'):
+        loss(*faces, wanted=torch.zeros(2, 68, 16, 16))
+
+
 @pytest.mark.parametrize('options, message', [
     ({'stacks': 'middle'}, "stacks: unknown value 'middle'; choose one of last, first, mean"),
     ({'distance': 'l3'}, "distance: unknown value 'l3'"), ({'reduction': 'max'}, "reduction: unknown value 'max'"),

@@ -133,22 +133,21 @@ def test_theta_and_gamma(semi_cycle, batch):
     assert torch.allclose(model.generator_loss(terms), 2 * forward + 0.5 * backward + others)
 
 
-def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch):
-    semi_cycle['network_g']['up_norm'] = 'none'  # batch norm mixes samples; spectral norm iterates once a forward
-    for name in ('l1', 'l2', 'h1', 'h2'):
-        del semi_cycle[f'network_d_{name}'], semi_cycle['train'][f'adv_{name}_opt']
-    semi_cycle['train']['heatmap_opt'] = heatmap
-    semi_cycle['train']['optim_g'] = {'type': 'SGD', 'lr': 0.1}
+@pytest.mark.parametrize('norm', ['none', 'spectral'])
+def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch, norm):
+    """Without batch norm. Spectral norms too begin each part where they began the first."""
+    semi_cycle['network_g'].update(up_norm='none', norm=norm)
+    semi_cycle['train'].update(heatmap_opt=heatmap, optim_g={'type': 'SGD', 'lr': 0.1},
+                               optim_d={'type': 'SGD', 'lr': 0.01})
     whole = train(semi_cycle, batch, 1)
     semi_cycle['train']['accumulate'] = 2
     parts = train(semi_cycle, batch, 1)
     assert whole.losses.keys() == parts.losses.keys()
     for name, loss in whole.losses.items():
-        assert torch.allclose(loss, parts.losses[name], rtol=1e-5), name
-    a, b, start = weights(whole), weights(parts), weights(build(semi_cycle))
+        assert torch.allclose(loss, parts.losses[name], rtol=1e-5, atol=1e-6), name
+    a, b = weights(whole), weights(parts)
     for name in a:
         assert torch.allclose(a[name], b[name], atol=1e-6), name
-        assert not torch.equal(a[name], start[name]), name
 
 
 def test_noise_is_a_function_of_the_iteration_and_shared_out_to_processes(semi_cycle, batch):
@@ -164,17 +163,18 @@ def test_noise_is_a_function_of_the_iteration_and_shared_out_to_processes(semi_c
     assert torch.equal(torch.stack(halves, dim=1).flatten(0, 1), whole)
 
 
-def test_average_follows_parameters_and_running_statistics(semi_cycle, batch):
+@pytest.mark.parametrize('iteration, share', [(1, 0.9), (41, 0.18), (81, 0.1), (1000, 0.1)])  # fast at first
+def test_average_follows_parameters_and_running_statistics(semi_cycle, batch, iteration, share):
     model = build(semi_cycle)
     before = copy.deepcopy(model.net_g_ema.state_dict())
     model.feed_data(batch)
-    model.optimize_parameters(1)
+    model.optimize_parameters(iteration)
     current = model.networks['g'].state_dict()
     running = [name for name in before if name.endswith('running_var')]
     assert running
     for name, average in model.net_g_ema.state_dict().items():
         if average.is_floating_point():
-            assert torch.allclose(average, before[name] + 0.1 * (current[name] - before[name]), atol=1e-7), name
+            assert torch.allclose(average, before[name] + share * (current[name] - before[name]), atol=1e-6), name
         else:
             assert torch.equal(average, current[name])
 

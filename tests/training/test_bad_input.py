@@ -1,12 +1,16 @@
 """What people get wrong: each ends a run with one line on what, where and what to do, and no traceback."""
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from runs import run, train_here, write_options
+from scgan_fan.data.image_source import close_environments, open_source
 from scgan_fan.errors import InputError
+
+PAGE = 4096  # bytes of an LMDB
 
 
 def first_face(folder):
@@ -86,6 +90,35 @@ def test_checkpoints(preset, tmp_path, refused, content, message):
     preset['path']['pretrain_network_g'] = str(path)
     line = refused(preset)
     assert message in line and str(path) in line
+
+
+@pytest.mark.parametrize('content', ['zeros', 'noise'])
+def test_damaged_pages_of_an_lmdb_are_never_taken_for_images(faces, tmp_path, content):
+    """Each image is read as it was or refused, whichever page is lost; some hold only the last rows of a PNG."""
+    copy = tmp_path / 'hr.lmdb'
+    shutil.copytree(faces / 'hr.lmdb', copy)
+    truth = [source.read(index) for source in [open_source(copy)] for index in range(len(source))]
+    data = (copy / 'data.mdb').read_bytes()
+    damaged = 0
+    for page in range(2, len(data) // PAGE):  # behind the two that describe the rest
+        lost = bytes(PAGE) if content == 'zeros' else np.random.default_rng(page).bytes(PAGE)
+        close_environments()
+        (copy / 'data.mdb').write_bytes(data[:page * PAGE] + lost + data[(page + 1) * PAGE:])
+        for index, image in enumerate(truth):
+            try:
+                assert np.array_equal(open_source(copy).read(index), image)
+            except InputError as error:
+                assert str(copy) in str(error)
+                damaged += 1
+    assert damaged >= len(truth)
+
+
+@pytest.mark.parametrize('block, option, value', [
+    ('pixel_lr_opt', 'loss_weight', float('nan')), ('optim_g', 'lr', float('inf'))])
+def test_options_that_are_no_numbers(preset, refused, block, option, value):
+    preset['datasets']['train']['num_worker_per_gpu'] = 0
+    preset['train'][block][option] = value
+    assert ' not finite, training stops; the checkpoints in' in refused(preset)
 
 
 def test_unknown_option_value(preset, refused):

@@ -1,15 +1,18 @@
-"""Training as people start it: stock BasicSR's train.py and ours, stopped and resumed, and on two processes."""
+"""Training as people start it: stock BasicSR's train.py and ours, stopped and resumed, and on several processes."""
 import re
 import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import basicsr
 import pytest
 import torch
 
-from runs import losses, run, write_options
+from runs import SMALL_FAN, assert_equal, losses, run, write_options
 
 TRAIN = ['-m', 'scgan_fan.train']
+SGD = {'type': 'SGD', 'lr': 0.01}
 
 
 @pytest.fixture
@@ -24,23 +27,6 @@ def stock(tmp_path) -> Path:
 
 def checkpoint(folder: Path, name: str) -> dict:
     return torch.load(folder / name, weights_only=True)
-
-
-def assert_equal(a, b, where: str = '') -> None:
-    """Nested containers of tensors and plain values are equal, bit for bit."""
-    assert type(a) is type(b), where
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal(a[key], b[key], f'{where}.{key}')
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b), where
-        for i, (x, y) in enumerate(zip(a, b)):
-            assert_equal(x, y, f'{where}[{i}]')
-    elif isinstance(a, torch.Tensor):
-        assert torch.equal(a, b), where
-    else:
-        assert a == b, where
 
 
 @pytest.mark.parametrize('script', ['stock', 'ours'])
@@ -95,29 +81,39 @@ def test_debug_and_force_yml(preset, tmp_path):
     assert (tmp_path / f'experiments/debug_{preset["name"]}/models/net_g_latest.pth').is_file()
 
 
-def torchrun(folder: Path, options: Path) -> str:
-    return run(['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', '-m', 'scgan_fan.train', '-opt',
-                options, '--launcher', 'pytorch'], folder).stderr
+def torchrun(folder: Path, options: Path, processes: int = 2, nodes: int = 1) -> str:
+    """The log of a training run on so many processes, spread over so many nodes (agents that meet on loopback)."""
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        port = server.getsockname()[1]
+    command = ['-m', 'torch.distributed.run', f'--nnodes={nodes}', f'--nproc_per_node={processes // nodes}',
+               '--rdzv_backend=c10d', f'--rdzv_endpoint=127.0.0.1:{port}', '--local_addr=127.0.0.1',
+               '-m', 'scgan_fan.train', '-opt', options, '--launcher', 'pytorch']
+    with ThreadPoolExecutor() as pool:
+        return ''.join(agent.stderr for agent in pool.map(lambda _: run(command, folder), range(nodes)))
 
 
-def test_two_processes_are_one_with_the_doubled_batch(preset, tmp_path):
-    """Where no batch norm mixes samples: the same losses and weights, but for the order of sums."""
-    preset['network_g']['up_norm'] = 'none'
-    preset['datasets']['train']['dataset_enlarge_ratio'] = 4
-    preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.01}
+@pytest.mark.parametrize('norm, processes, nodes', [
+    ('none', 2, 1), ('batch', 2, 1), pytest.param('none', 4, 1, marks=pytest.mark.slow),
+    pytest.param('batch', 4, 1, marks=pytest.mark.slow), pytest.param('batch', 2, 2, marks=pytest.mark.slow)])
+def test_processes_are_one_with_the_whole_batch(preset, tmp_path, norm, processes, nodes):
+    """With no batch norm, or one over all processes: the same losses and weights, but for the order of sums."""
+    preset['network_g']['up_norm'] = norm
+    preset['datasets']['train'].update(dataset_enlarge_ratio=4, num_worker_per_gpu=0)
+    preset['train'].update(optim_g=SGD, optim_d=SGD, sync_batchnorm=True)
+    preset['train']['heatmap_opt'].update(fan='random', network=SMALL_FAN)  # each process draws its own weights
     one = {**preset, 'name': 'one'}
     alone = losses(run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr)
-    preset['datasets']['train']['batch_size_per_gpu'] = 2
-    two = {**preset, 'name': 'two'}
-    both = losses(torchrun(tmp_path, write_options(tmp_path / 'two.yml', two)))
-    assert list(alone) == list(both) == [1, 2, 3, 4]
+    preset['datasets']['train']['batch_size_per_gpu'] //= processes
+    shared = {**preset, 'name': 'shared'}
+    together = losses(torchrun(tmp_path, write_options(tmp_path / 'shared.yml', shared), processes, nodes))
+    assert list(alone) == list(together) == [1, 2, 3, 4]
     for iteration, line in alone.items():
-        for mine, theirs in zip(line.split(), both[iteration].split(), strict=True):
+        for mine, theirs in zip(line.split(), together[iteration].split(), strict=True):
             if mine.endswith(':'):
                 assert mine == theirs
             else:
                 assert float(mine) == pytest.approx(float(theirs), rel=2e-3, abs=1e-5), (iteration, line)
-    a, b = (checkpoint(tmp_path / 'experiments', f'{name}/models/net_g_latest.pth') for name in ('one', 'two'))
+    a, b = (checkpoint(tmp_path / 'experiments', f'{name}/models/net_g_latest.pth') for name in ('one', 'shared'))
     for name, tensor in a['params'].items():
         assert torch.allclose(tensor, b['params'][name], atol=1e-5), name
 
@@ -128,6 +124,7 @@ def test_two_processes_validate_as_one(preset, faces, tmp_path):
     preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.0}
     preset['train'].update(total_iter=1, ema_decay=0)
     preset['datasets']['val']['num_images'] = 3
+    preset['datasets']['train']['num_worker_per_gpu'] = 0
     preset['val']['metrics'].update(
         detected={'type': 'calculate_detection', 'better': 'higher'},
         fid={'type': 'calculate_fid', 'network': 'dlib', 'reference': str(faces / 'hr'), 'better': 'lower'})

@@ -1,0 +1,160 @@
+"""Heatmaps that a frozen FAN draws of HR faces, stored so that training need not draw them anew in each step.
+
+    hr_heatmaps.lmdb/
+        data.mdb        SHA-256 of a face's pixels -> its heatmaps (maps, height, width), float32 or float16
+        heatmaps.json   how they were drawn, their shape and precision, and each face's key with its SHA-256
+        inputs.sha256   of the faces, and of how their heatmaps were drawn and stored
+
+Every face has two entries, its own and its mirror image's: FAN(flip(x)) is not flip(FAN(x)). Found by their pixels,
+heatmaps are of the image that is trained on or are not found at all. See ``scgan_fan.data.resumable_lmdb`` for how
+the LMDB survives a kill.
+
+A face takes 544 KiB with fan64 (68 maps of 32x32 in float32, twice), 2.1 MiB with 2dfan4. float16 halves that and
+changes the loss by 1e-5 and its gradient by 5e-5 of their size, measured with fan64 on what a small network restored
+after 4,000 iterations; where restored and true face are nearly equal, by more. The background of the maps is noise that
+does not compress: deflate saves 7 %, of sorted bytes 15 %, and takes longer than reading.
+"""
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from scgan_fan.data.augment import Augmentation
+from scgan_fan.data.image_source import hash_pixels, open_source, read_entry
+from scgan_fan.data.resumable_lmdb import MARKERS, ResumableLmdb
+from scgan_fan.data.sizes import read_hr
+from scgan_fan.errors import InputError
+from scgan_fan.images import to_tensor
+
+MAKE_AGAIN = 'write them again with scgan-fan heatmaps'
+
+
+def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: bool = False, overwrite: bool = False,
+                   batch: int = 16) -> int | None:
+    """Store the heatmaps of HR faces and of their mirror images. Called again after an interruption it continues.
+
+    Args:
+        inputs: what the dataset has as ``dataroot_gt``: folders and LMDBs.
+        output: the LMDB, a path that ends with ``.lmdb``.
+        loss: the ``HeatmapLoss`` that draws them, on the device where it is to do so.
+        size: the dataset's ``gt_size``; larger faces are reduced to it.
+        half: store float16.
+        overwrite: replace what is at ``output``, unless it is what an interrupted call with these arguments left.
+        batch: faces that FAN sees at once, beside their mirror images.
+
+    Returns:
+        The number of faces, or None where ``output`` is finished already.
+
+    Raises:
+        InputError: a face cannot be read or is smaller, ``output`` cannot be written or was made of something else.
+    """
+    source = open_source(inputs)
+    indices = range(len(source))
+    hashes = [hash_pixels(read_hr(source, index, size)) for index in tqdm(indices, 'reading', unit='image')]
+    precision = np.dtype(np.float16 if half else np.float32)
+    content = {'drawn_by': loss.drawn_by(), 'size': size, 'precision': precision.name,
+               'faces': dict(zip(source.keys, hashes))}
+    fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    store = ResumableLmdb(output, 'heatmaps', fingerprint, 'other faces, another FAN or other options')
+
+    def work(part: range) -> Iterator[tuple[dict, dict[str, bytes]]]:
+        faces = [read_hr(source, index, size) for index in part]
+        mirrored = [face[:, ::-1] for face in faces]
+        drawn = _draw(loss, faces + mirrored).astype(precision)
+        for face, mirror, own, other in zip(faces, mirrored, drawn[:len(faces)], drawn[len(faces):]):
+            yield {'shape': own.shape}, {hash_pixels(face): own.tobytes(), hash_pixels(mirror): other.tobytes()}
+
+    if not store.begin(overwrite):
+        return None
+    with store:
+        outcomes = store.resume(hashes)
+        store.work_off(indices, outcomes, work, batch)
+    store.finish(json.dumps({'shape': outcomes[0]['shape'], **content}, indent=1))
+    return len(source)
+
+
+@torch.no_grad()
+def _draw(loss, faces: list[np.ndarray]) -> np.ndarray:
+    device = next(loss.parameters()).device
+    return loss.heatmaps(torch.stack([to_tensor(face) for face in faces]).to(device)).cpu().numpy()
+
+
+class HeatmapStore:
+    """What ``write_heatmaps`` has written.
+
+    Args:
+        path: the LMDB.
+
+    Raises:
+        InputError: it is not there, not finished or damaged. The methods raise it where something does not match.
+    """
+
+    def __init__(self, path: str | Path):
+        folder = Path(path).expanduser()
+        self.path = str(folder)
+        marker = folder / MARKERS['heatmaps']
+        try:
+            content = json.loads(marker.read_text(encoding='utf-8'))
+            self.drawn_by, self.size, self._faces = content['drawn_by'], content['size'], content['faces']
+            self._shape, self._precision = tuple(content['shape']), np.dtype(content['precision'])
+        except FileNotFoundError:
+            raise InputError(f'{path}: has no {marker.name}: no heatmaps, or not all of them; scgan-fan heatmaps '
+                             'writes them') from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f'{marker}: damaged ({type(error).__name__}); {MAKE_AGAIN}') from error
+
+    def check_faces(self, keys: list[str], size: int, augment: Augmentation | None) -> None:
+        """Refuse to serve a dataset of images that have no heatmaps here, by their keys, size and augmentation."""
+        others = augment.beyond_flip if augment else []
+        if others:
+            raise InputError(f'{self.path}: stored heatmaps cannot follow augment: {", ".join(others)}; remove '
+                             'heatmaps from the dataset, or all but flip from augment')
+        if size != self.size:
+            raise InputError(f'{self.path}: heatmaps of faces of {self.size} pixels, gt_size is {size}; {MAKE_AGAIN} '
+                             f'--size {size}')
+        missing = [key for key in keys if key not in self._faces]
+        if missing:
+            raise InputError(f'{self.path}: has no heatmaps of {len(missing)} of the {len(keys)} faces, the first is '
+                             f'{missing[0]}; {MAKE_AGAIN} of what dataroot_gt names')
+
+    def check_drawn_by(self, wanted: dict) -> None:
+        """Refuse to serve a loss that draws heatmaps in another way; ``wanted``: its ``HeatmapLoss.drawn_by``."""
+        for option, value in wanted.items():
+            if self.drawn_by.get(option) != value:
+                raise InputError(f'{self.path}: drawn with {option} {_short(self.drawn_by.get(option))}, train: '
+                                 f'heatmap_opt has {_short(value)}; {MAKE_AGAIN}, or remove heatmaps from the dataset')
+
+    def read(self, face: np.ndarray, name: str) -> torch.Tensor:
+        """The heatmaps of a face as it is trained on.
+
+        Args:
+            face: ``uint8`` RGB (size, size, 3), mirrored or not.
+            name: what errors call it.
+
+        Returns:
+            ``float32`` (maps, height, width), maps: landmarks times stacks.
+        """
+        data = read_entry(self.path, hash_pixels(face))
+        if data is None:
+            raise InputError(f'{name}: {self.path} has no heatmaps of these pixels, but of another image of this name; '
+                             f'{MAKE_AGAIN} --overwrite')
+        maps = np.frombuffer(data, self._precision).astype(np.float32).reshape(self._shape)
+        return torch.from_numpy(maps)
+
+
+def open_heatmaps(path: str | None, keys: list[str], size: int, augment: Augmentation | None) -> HeatmapStore | None:
+    """The heatmaps of a dataset: None where its option names none; InputError where they are not of its faces."""
+    if path is None:
+        return None
+    store = HeatmapStore(path)
+    store.check_faces(keys, size, augment)
+    return store
+
+
+def _short(value) -> str:
+    """A hash by its first digits."""
+    return f'{value[:12]}...' if isinstance(value, str) and len(value) > 12 else str(value)

@@ -1,0 +1,53 @@
+"""SIGTERM and SIGINT end a training between two iterations: what SLURM, torchrun and Ctrl-C send."""
+import os
+import signal
+import threading
+
+import torch
+
+from scgan_fan.models.parallel import is_parallel
+
+
+class Interruption:
+    """Notes the first SIGTERM or SIGINT from now on; the second ends the process at once.
+
+    Args:
+        device: where the processes of a run exchange tensors.
+    """
+
+    def __init__(self, device: torch.device):
+        self._device = device
+        self._process = os.getpid()
+        self._noted = 0
+        self._vote = None
+        self._before = {}
+        if threading.current_thread() is threading.main_thread():  # Python gives no other thread signals
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def _note(self, number: int, frame) -> None:
+        if os.getpid() != self._process:  # a forked worker's: it has nothing to save, and whoever forked it waits
+            self.release()
+            return os.kill(os.getpid(), number)
+        self._noted = number
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
+        # no print: it fails where the signal came in the middle of another
+        os.write(2, f'{signal.Signals(number).name}: saving after this iteration; once more to stop at once\n'.encode())
+
+    def release(self) -> None:
+        """Signals do again what they did before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def agreed(self) -> int:
+        """The number of the signal to stop for, 0 for none: the same in all processes in the same iteration.
+
+        Each may have got its signal in another iteration, or none, so they vote in each. What counts is the vote of the
+        iteration before: it is there already, where waiting for this one's would hold up a GPU.
+        """
+        if not is_parallel():
+            return self._noted
+        decided = 0 if self._vote is None else self._vote.item()
+        self._vote = torch.full((), self._noted, device=self._device)
+        torch.distributed.all_reduce(self._vote, torch.distributed.ReduceOp.MAX)
+        return decided

@@ -1,0 +1,81 @@
+"""``keep_last`` and ``keep_best``."""
+import math
+
+import pytest
+import torch
+
+from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.errors import InputError
+from scgan_fan.models.keeping import Keeping
+
+
+def options(tmp_path, **logger) -> dict:
+    metrics = {'psnr': {'type': 'calculate_psnr'}, 'nme68': {'type': 'calculate_nme68', 'better': 'lower'}}
+    return {'logger': logger, 'network_g': {}, 'val': {'metrics': metrics},
+            'datasets': {'train': {'name': 'faces'}, 'val': {'name': 'paired'}, 'val_real': {'name': 'real_lr'}},
+            'path': {'models': str(tmp_path), 'training_states': str(tmp_path)}}
+
+
+def validate(keeping: Keeping, iteration: int, **results) -> None:
+    def content(name):
+        return {'params': {'weight': torch.tensor(iteration)}}
+    keeping.after_validation('paired', results, 'g', content, iteration)
+
+
+def best_of(values: list[float], metric: str, tmp_path) -> dict:
+    """The entry of the best among these values, each of another process: what is known is in the file."""
+    opt = options(tmp_path, keep_best={'dataset': 'paired', 'metric': metric})
+    for iteration, value in enumerate(values):
+        validate(Keeping(opt), iteration, **{metric: value})
+    content = read_checkpoint(tmp_path / 'net_g_best.pth')
+    assert content['params']['weight'] == content['best']['iter']
+    return content['best']
+
+
+def test_the_best_is_kept(tmp_path):
+    assert best_of([20.0, 23.5, 23.5, 21.0], 'psnr', tmp_path) == {
+        'dataset': 'paired', 'metric': 'psnr', 'value': 23.5, 'iter': 1}
+
+
+def test_the_lowest_may_be_the_best(tmp_path):
+    assert best_of([5.0, 4.0, 6.0], 'nme68', tmp_path)['iter'] == 1
+
+
+def test_no_number_is_not_the_best(tmp_path):
+    assert best_of([math.nan, 3.0, math.nan], 'psnr', tmp_path)['iter'] == 1
+
+
+def test_a_damaged_best_is_replaced(tmp_path):
+    (tmp_path / 'net_g_best.pth').write_text('damaged')
+    assert best_of([3.0], 'psnr', tmp_path)['value'] == 3
+
+
+def test_other_datasets_and_metrics_do_not_count(tmp_path):
+    keeping = Keeping(options(tmp_path, keep_best={'dataset': 'real_lr', 'metric': 'psnr'}))
+    validate(keeping, 1, psnr=20.0)
+    keeping.after_validation('real_lr', {'confidence': 1.0}, 'g', dict, 1)
+    Keeping(options(tmp_path)).after_validation('paired', {'psnr': 1.0}, 'g', dict, 1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_checkpoints_are_kept_by_default(tmp_path):
+    for name in ('1.state', '2.state'):
+        (tmp_path / name).touch()
+    Keeping(options(tmp_path)).after_save(2)
+    assert len(list(tmp_path.iterdir())) == 2
+    Keeping(options(tmp_path, keep_last=1)).after_save(2)
+    assert [path.name for path in tmp_path.iterdir()] == ['2.state']
+
+
+@pytest.mark.parametrize('logger, message', [
+    ({'keep_last': 0}, 'keep_last: 0 is not a whole number from 1'),
+    ({'keep_last': 2.5}, 'keep_last: 2.5 is not'),
+    ({'keep_last': True}, 'keep_last: True is not'),
+    ({'keep_best': 'psnr'}, "keep_best: 'psnr' is not of the form {dataset: paired, metric: psnr}"),
+    ({'keep_best': {'metric': 'psnr'}}, 'is not of the form'),
+    ({'keep_best': {'dataset': 'faces', 'metric': 'psnr'}}, "unknown value 'faces'; choose one of paired, real_lr"),
+    ({'keep_best': {'dataset': 'paired', 'metric': 'fid'}}, "unknown value 'fid'; choose one of psnr, nme68")])
+def test_wrong_options(tmp_path, logger, message):
+    with pytest.raises(InputError) as error:
+        Keeping(options(tmp_path, **logger))
+    assert message in str(error.value)
