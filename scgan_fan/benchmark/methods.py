@@ -9,7 +9,7 @@ import torch
 
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
 from scgan_fan.benchmark.method import RESIZES, Method, resize
-from scgan_fan.benchmark.networks import DFDNet, RegisteredNetwork, SpandrelNetwork
+from scgan_fan.benchmark.networks import DFDNet, RegisteredNetwork, RestorerNetwork, SpandrelNetwork
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import check_choice
 
@@ -90,8 +90,8 @@ class Noise(Method):
                          for key in faces.keys])
 
 
-KINDS = {'interpolation': Interpolation, 'network': RegisteredNetwork, 'spandrel': SpandrelNetwork, 'dfdnet': DFDNet,
-         'folder': Folder, 'truth': Truth, 'noise': Noise}
+KINDS = {'interpolation': Interpolation, 'network': RegisteredNetwork, 'restorer': RestorerNetwork,
+         'spandrel': SpandrelNetwork, 'dfdnet': DFDNet, 'folder': Folder, 'truth': Truth, 'noise': Noise}
 
 
 def build(name: str, block: dict, size: int, device: torch.device) -> Method:

@@ -16,11 +16,14 @@ from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
+from scgan_fan.restorers import load_restorer
+from scgan_fan.shipped import find_weights
+
 
 class _Network(Method):
     """A network between two resizes, so that one for other sizes is compared fairly.
 
-    Options: ``weights``, a file; ``input_size``, the side that the face is brought to before the network (default:
+    Options: ``weights``, a file or the name of a shipped network; ``input_size``, the side that the face is brought to before the network (default:
     none, the face as it is) by ``input_resize`` (default bicubic). A result that is not of the benchmark's size is
     brought there by ``output_resize`` (default area).
     """
@@ -33,7 +36,7 @@ class _Network(Method):
         self.input_size = self.options.whole_number_or_none('input_size')
         self.input_resize = self.options.choice('input_resize', RESIZES)
         self.output_resize = self.options.choice('output_resize', RESIZES)
-        self.weights = require_file(self.options['weights'])
+        self.weights = require_file(find_weights(self.options['weights']))
 
     def describe(self) -> str:
         """Which network, of which file."""
@@ -100,6 +103,24 @@ class RegisteredNetwork(_Network):
 
     def _reorder(self, images: torch.Tensor) -> torch.Tensor:
         return images.flip(1) if self.channels == 'bgr' else images
+
+
+class RestorerNetwork(_Network):
+    """A restoration network of this package: ``weights`` is one that comes with it, by its name (``scgan_fan``), or any
+    file that ``restorers.load_restorer`` reads.
+    """
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.restorer = load_restorer(self.weights, self.device)
+
+    def describe(self) -> str:
+        """Network and file."""
+        return f'{self.restorer.name} of {self.weights.name}'
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """To [-1, 1] and back."""
+        return (self.restorer(images * 2 - 1) + 1) / 2
 
 
 class SpandrelNetwork(_Network):
