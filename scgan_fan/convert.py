@@ -21,7 +21,7 @@ FIRST_AND_LAST = {'RestorationNet': ('input', 'head.4'), 'SuperFANNet': ('stem.0
 
 
 def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', half: bool = False,
-            overwrite: bool = False) -> RestorerWeights:
+            overwrite: bool = False, name: str | None = None, size: int | None = None) -> RestorerWeights:
     """Convert a file of weights.
 
     Args:
@@ -32,6 +32,8 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
             first and the last convolution are changed where the source has the other order.
         half: store float16.
         overwrite: replace ``target`` where it exists.
+        name: of the method, for people. Default: what ``source`` says, or the class of the network.
+        size: height and width of the faces that it was made for, pixels. Default: what ``source`` says, if anything.
 
     Returns:
         what was written.
@@ -43,6 +45,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     check_target(target, overwrite)
     check_choice(f'{target}: suffix', Path(target).suffix, SUFFIXES)
     weights = read_weights(source)
+    weights = replace(weights, name=name or weights.name, size=size or weights.size)
     build(weights, source)  # refuses what does not fit together
     if weights.channel_order != channel_order:
         weights = with_swapped_channels(weights)

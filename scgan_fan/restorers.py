@@ -27,6 +27,7 @@ from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.released_weights import convert_released
+from scgan_fan.shipped import find_weights
 
 ENTRIES = ('params_ema', 'params', 'G_RLS', 'G_l2h')  # of a checkpoint, the first that is there
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
@@ -89,7 +90,7 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     """The restorer in a file, in evaluation mode, without gradients of its weights. It computes in float32.
 
     Args:
-        path: see the module for what is read.
+        path: a file, see the module for what is read; or the name of a network that comes with the package.
         device: where the network runs. ONNX files run on the CPU.
         channel_order: ``rgb`` or ``bgr``: what the network was trained on. Default: what the file says; ``bgr`` for
             the released SCGAN (papers.md section 2.7), ``rgb`` for everything else.
@@ -98,7 +99,7 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     Raises:
         InputError: the file is missing, damaged, carries code, or holds something else; or an argument is wrong.
     """
-    path = Path(path)
+    path = find_weights(path)
     if path.suffix.lower() == '.onnx':
         network, facts = _load_onnx(path, device)
     else:
@@ -143,12 +144,13 @@ class RestorerWeights:
 
 
 def read_weights(path: str | Path) -> RestorerWeights:
-    """The restoration network in a checkpoint or ``.safetensors`` file; see the module for which.
+    """The restoration network in a checkpoint or ``.safetensors`` file, see the module for which; or the one of a
+    shipped network's name.
 
     Raises:
         InputError: the file is missing, damaged, carries code, or holds something else.
     """
-    path = Path(path)
+    path = find_weights(path)
     content = _read_safetensors(path) if path.suffix.lower() == '.safetensors' else read_checkpoint(path)
     tensors = _tensors(content, path)
     try:

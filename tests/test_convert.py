@@ -12,6 +12,7 @@ from safetensors import safe_open
 from released import DATA, filled, released_shapes, standard_normal
 from restorer_files import awake, noise, small
 from scgan_fan.archs import RestorationNet, SuperFANNet
+from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.convert import convert
 from scgan_fan.errors import InputError
 from scgan_fan.restorers import load_restorer, read_weights
@@ -78,7 +79,7 @@ def test_swapped_channels(tmp_path, kind, options):
 def test_there_and_back(tmp_path, checkpoint):
     convert(checkpoint, tmp_path / 'net.safetensors')
     convert(tmp_path / 'net.safetensors', tmp_path / 'net.pth')
-    content = torch.load(tmp_path / 'net.pth', weights_only=True)
+    content = read_checkpoint(tmp_path / 'net.pth')
     assert content.pop('params').keys() == small().state_dict().keys()
     assert content == {
         'network': {'type': 'RestorationNet', 'scale': 4, 'blocks': [1, 1], 'width': 1 / 64, 'relu_skip': True,

@@ -1,4 +1,6 @@
 """Aligned faces as arrays, and faces in photographs."""
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import torch
 from photos import Painter, greens, photo
 from torch import nn
 
+from scgan_fan import restore as restore_module
 from scgan_fan.background import enlarge_bicubic, load_upsampler
 from scgan_fan.errors import InputError
 from scgan_fan.restore import choose_device, restore, restore_photo
@@ -47,6 +50,15 @@ def test_precision(faces, precision):
     full, half = restore(faces, restorer), restore(faces, restorer, precision)
     assert not np.array_equal(full, half)
     assert np.abs(full.astype(int) - half).max() <= 3
+
+
+@pytest.mark.parametrize('flags, precision', [('avx512f avx512_bf16', 'bfloat16'), ('avx512f avx512_vbmi', 'float32')])
+def test_automatic_precision_is_what_the_processor_computes_in(faces, monkeypatch, flags, precision):
+    monkeypatch.setattr(restore_module, '_computes_in_bfloat16', restore_module._computes_in_bfloat16.__wrapped__)
+    monkeypatch.setattr(Path, 'read_text', lambda path, encoding: f'flags : {flags}')
+    restorer = Linear()
+    assert np.array_equal(restore(faces, restorer, 'auto'), restore(faces, restorer, precision))
+    assert not np.array_equal(restore(faces, restorer, 'float32'), restore(faces, restorer, 'bfloat16'))
 
 
 def test_no_faces():

@@ -21,7 +21,7 @@ from scgan_fan.errors import InputError
 
 PLAIN = 'plain'
 HEATMAP_VARIANTS = ('no heatmap term', 'stored heatmaps')
-FED_VARIANT = 'fast, not compiled'  # the faster the step, the more the loader matters
+FED_VARIANT = 'fast'  # the faster the step, the more the loader matters
 MATRIX_SIDES = (2048, 4096)
 SEEDS = (0, 1)
 

@@ -59,9 +59,9 @@ VARIANTS = {
     'joint judging': Variant({'judge_jointly': True}),
     'stored heatmaps': Variant(stored=True),
     'no heatmap term': Variant(NO_HEATMAPS),
-    'fast float32': Variant({**FAST32, 'compile': 'default'}, fused=True),
-    'fast': Variant({**FAST, 'compile': 'default'}, fused=True),
-    'fast, not compiled': Variant(FAST, fused=True),
+    'fast float32': Variant(FAST32, fused=True),
+    'fast': Variant(FAST, fused=True),
+    'fast, compiled': Variant({**FAST, 'compile': 'default'}, fused=True),
     'fast, stored heatmaps': Variant(FAST, fused=True, stored=True),
     'fast, CUDA graphs': Variant({**FAST, 'compile': 'reduce-overhead'}, fused=True, needs_gpu=True),
 }

@@ -7,6 +7,7 @@
 import argparse
 import sys
 
+from scgan_fan.commands.line import positive
 from scgan_fan.convert import convert
 from scgan_fan.errors import InputError
 from scgan_fan.restorers import CHANNEL_ORDERS, scale_of
@@ -23,6 +24,9 @@ def parse_arguments() -> argparse.Namespace:
                         'result; SCGAN was released for BGR (default: %(default)s, as everywhere in this package)')
     parser.add_argument('--half', action='store_true', help='store float16, half the size; what reads it computes in '
                         'float32')
+    parser.add_argument('--name', help='of the method, for people; default: what the source says')
+    parser.add_argument('--size', type=positive, metavar='PIXELS', help='side of the faces that it was made for; default: '
+                        'what the source says')
     parser.add_argument('--overwrite', action='store_true', help='replace TARGET where it exists')
     return parser.parse_args()
 
@@ -31,7 +35,8 @@ def main() -> int:
     """Do what the command line says; returns the exit status."""
     arguments = parse_arguments()
     try:
-        weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite)
+        weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
+                          arguments.name, arguments.size)
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from scgan_fan.faces.fan_weights import FAN64_FILE, PUBLISHED_URL
+from scgan_fan.faces.fan_weights import PUBLISHED_URL
+from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',
             'dlib-bin', 'tb-nightly')
@@ -58,7 +59,8 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
-    yield f'{OK}  {FAN64_FILE.name}: comes with the package; heatmap loss, landmarks'
+    for name, what in FILES.items():
+        yield f'{OK}  {shipped_file(name).name}: comes with the package; {what}'
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
     for name, (what, url) in DOWNLOADS.items():
         if (cache / name).is_file():

@@ -22,13 +22,13 @@ from scgan_fan.faces.paste import resize_square
 from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
 from scgan_fan.restore import BATCH, PRECISIONS, RestoredPhoto, choose_device, face_size, restore, restore_photo
 from scgan_fan.restorers import load_restorer
+from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
 from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
 from scgan_fan.video import VideoReader, video_writer
 
-SHIPPED_WEIGHTS = Path(__file__).parent.parent / 'weights' / 'restorer.pth'
 EXAMPLES = """examples:
-  scgan-fan restore -i holiday.jpg -o restored --weights net_g_latest.pth
-  scgan-fan restore -i album -o restored -s 4 --bg_upsampler RealESRGAN_x4plus.pth --weights net_g_latest.pth
+  scgan-fan restore -i holiday.jpg -o restored
+  scgan-fan restore -i album -o restored -s 4 --bg_upsampler RealESRGAN_x4plus.pth
   scgan-fan restore -i tiny_faces -o restored --aligned --weights net_g_latest.pth
 
 exit status: 0 all is restored, 1 some files are not (they are listed in the end), 2 nothing could begin"""
@@ -41,7 +41,9 @@ def parse_arguments() -> argparse.Namespace:
     add('-i', '--input', required=True, type=Path, help='photograph, video, or folder of them')
     add('-o', '--output', required=True, type=Path, metavar='OUT', help='folder of the results')
     add('-s', '--upscale', type=positive, default=2, metavar='S', help='enlarge photographs so many times. Default: 2')
-    add('--weights', type=Path, metavar='FILE', help='of the restorer: a checkpoint, .safetensors or .onnx')
+    add('--weights', default=DEFAULT_RESTORER, metavar='FILE',
+        help=f'of the restorer: a checkpoint, .safetensors or .onnx, or the name of a network that comes with the '
+        f'package ({", ".join(RESTORERS)}). Default: {DEFAULT_RESTORER}')
     add('--aligned', action='store_true', help='every image is one face, cropped as in training')
     add('--only_center_face', action='store_true', help='restore the face nearest to the middle alone')
     add('--force', action='store_true', help='restore faces that are sharp already, too')
@@ -54,7 +56,9 @@ def parse_arguments() -> argparse.Namespace:
     add('--bg_upsampler', default='bicubic', metavar='FILE',
         help='enlarges what is no face: bicubic (default), or weights of a network that spandrel reads')
     add('--device', default='auto', help='default: a GPU where there is one')
-    add('--precision', default='float32', choices=PRECISIONS)
+    add('--precision', default='auto', choices=PRECISIONS,
+        help='auto (default): bfloat16 where the device computes in it, which is faster and changes pictures by less '
+        'than one level of 255 on average')
     add('--batch', type=positive, default=BATCH, metavar='N', help=f'faces at a time. Default: {BATCH}')
     add('--overwrite', action='store_true', help='make results anew that are there already')
     return parser.parse_args()
@@ -75,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = find_inputs(arguments.input)
     retinaface_weights(arguments.detector)  # complain now instead of at each file
     device = choose_device(arguments.device)
-    restorer = load_restorer(find_weights(arguments.weights), device)
+    restorer = load_restorer(arguments.weights, device)
     work = Work(arguments, restorer, load_upsampler(arguments.bg_upsampler, device))
     for source in tqdm(inputs, unit='file'):
         work.do(source)
@@ -92,14 +96,6 @@ def find_inputs(path: Path) -> list[Path]:
     if not found:
         raise InputError(f'{path}: holds no images or videos ({" ".join(SUFFIXES + VIDEO_SUFFIXES)}); check -i')
     return found
-
-
-def find_weights(given: Path | None) -> Path:
-    """The file given, else the package's own. Raises InputError where there is neither."""
-    if given is None and not SHIPPED_WEIGHTS.is_file():
-        raise InputError('--weights: none are given and this package has none of its own; give a checkpoint, such as '
-                         'experiments/.../models/net_g_latest.pth, or the released SCGAN weights')
-    return given or SHIPPED_WEIGHTS
 
 
 class Results:

@@ -8,8 +8,8 @@ import torch
 from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.checkpoint import load_weights, read_checkpoint
 from scgan_fan.errors import InputError
+from scgan_fan.shipped import shipped_file
 
-FAN64_FILE = Path(__file__).parent.parent / 'weights' / 'fan64.pth'
 FAN64_NETWORK = {'num_stacks': 1, 'width': 96, 'stem_stride': 2}
 FAN64_SIZE = 64
 
@@ -34,7 +34,7 @@ def load_fan(weights: str, network: dict | None = None) -> tuple[FAN, int]:
     network = dict(network or {})
     if weights == 'fan64':
         fan, size = FAN(**{**FAN64_NETWORK, **network}), FAN64_SIZE
-        load_weights(fan, FAN64_FILE, 'fan64')
+        load_weights(fan, shipped_file('fan64.pth'), 'fan64')
     elif weights == '2dfan4':
         fan, size = FAN(**network), PUBLISHED_SIZE
         _load_first_stacks(fan, find_published_weights())

@@ -13,7 +13,7 @@ from torchvision.models import inception_v3, resnet101
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
 
-from scgan_fan.checkpoint import load_weights, read_checkpoint
+from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import to_tensor
@@ -46,7 +46,8 @@ def feature_network(name: str, weights: str | None):
     if weights is not None and not Path(weights).is_file():
         raise InputError(f'{weights}: no such file; it should hold the weights of {name}')
     try:
-        return NETWORKS[name](weights)
+        with weights_only():
+            return NETWORKS[name](weights)
     except (URLError, OSError) as error:
         raise InputError(f'metric: the weights of {name} cannot be downloaded ({error}); fetch them by other means and '
                          'give the file as weights, or take network: alexnet or dlib') from error
@@ -57,7 +58,7 @@ def feature_network(name: str, weights: str | None):
 def _inception(weights: str | None):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     if weights is not None:
-        read_checkpoint(weights)  # torch-fidelity would run code that the file carries; this refuses it
+        read_checkpoint(weights)  # torch-fidelity would not say what is wrong with it
     network = FeatureExtractorInceptionV3('inception', ['2048'], feature_extractor_weights_path=weights)
     return _vector(lambda image: network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None])[0])
 

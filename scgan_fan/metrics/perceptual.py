@@ -8,7 +8,7 @@ import torch
 from basicsr.metrics import calculate_niqe
 from basicsr.utils.registry import METRIC_REGISTRY
 
-from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.checkpoint import read_checkpoint, weights_only
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -40,7 +40,8 @@ def load_lpips(weights: str | None) -> torch.nn.Module:
         raise InputError('calculate_lpips: the package lpips is not installed; pip install "scgan_fan[benchmark]"'
                          ) from error
     try:
-        network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
+        with weights_only():
+            network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
     except (URLError, OSError) as error:
         raise InputError(f'calculate_lpips: AlexNet cannot be downloaded ({error}); fetch the weights by other means and '
                          'give the file as weights') from error

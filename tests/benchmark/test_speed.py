@@ -12,7 +12,7 @@ from scgan_fan.benchmark.variants import VARIANTS, read_task
 from scgan_fan.benchmark.worker import Worker
 from scgan_fan.errors import InputError
 
-SOME = ['plain', 'fused', 'no heatmap term', 'stored heatmaps', 'fast, not compiled']
+SOME = ['plain', 'fused', 'no heatmap term', 'stored heatmaps', 'fast']
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_variants_begin_with_plain_whatever_the_file_says(option_file):
     task = read_task(option_file, batch=2, width=0.125)
     task.opt['train'].update(precision='bfloat16', compile='default')
     task.opt['train']['optim_g']['fused'] = True
-    plain, fast = VARIANTS['plain'].options(task.opt), VARIANTS['fast'].options(task.opt)
+    plain, fast = VARIANTS['plain'].options(task.opt), VARIANTS['fast, compiled'].options(task.opt)
     assert plain['train']['precision'] == 'float32' and plain['train']['compile'] is None
     assert plain['train']['optim_g']['fused'] is False and fast['train']['optim_d']['fused'] is True
     assert {key: fast['train'][key] for key in ('precision', 'channels_last', 'judge_jointly', 'compile')} == {

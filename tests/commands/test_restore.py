@@ -144,10 +144,8 @@ def test_aligned(restore, inputs, tmp_path, capsys):
     (('-i', '.', '--detector', 'retinaface'), 'weights of RetinaFace are not there'),
     (('-i', '.', '--device', 'tpu9'), "device: 'tpu9'"),
     (('-i', '.', '--bg_upsampler', 'nowhere.pth'), 'nowhere.pth: no such file'),
-    (('-i', '.'), '--weights: none are given'),
 ])
 def test_nothing_can_begin(line, said, inputs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, 'SHIPPED_WEIGHTS', tmp_path / 'none.pth')
     monkeypatch.setattr('scgan_fan.faces.detection.RETINAFACE_FILE', 'none.pth')
     monkeypatch.chdir(inputs)
     write_image(inputs / 'a.png', photo([]))

@@ -24,8 +24,11 @@ def test_the_first_signal_is_noted(interruption):
 
 
 def test_a_forked_worker_ends_as_it_would_have(interruption):
-    worker = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+    fork = multiprocessing.get_context('fork')
+    runs = fork.Event()
+    worker = fork.Process(target=lambda: (runs.set(), time.sleep(60)))
     worker.start()
+    runs.wait()  # a signal that comes before Python has set up the child is lost
     worker.terminate()
     worker.join(30)
     assert worker.exitcode == -signal.SIGTERM and interruption.agreed() == 0

@@ -1,0 +1,38 @@
+"""The trained networks that come with the package, by name. Each has a card beside it that says what it is.
+
+``weights/SHA256SUMS`` has the line of each file that ``sha256sum`` prints: a damaged or exchanged file is refused.
+"""
+import functools
+import hashlib
+from pathlib import Path
+
+from scgan_fan.errors import InputError
+
+FOLDER = Path(__file__).parent / 'weights'
+RESTORERS = {
+    'scgan_fan': 'restores faces: SCGAN guided by fan64',
+    'scgan': 'restores faces: SCGAN, to compare',
+    'pixel': 'restores faces: what both began with, trained with the pixel loss alone',
+}
+DEFAULT_RESTORER = 'scgan_fan'
+FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
+
+
+def find_weights(weights: str | Path) -> Path:
+    """The file of a restorer that comes with the package, by its name; whatever is no such name is a path.
+
+    Raises:
+        InputError: a shipped file is missing, damaged or another one.
+    """
+    return shipped_file(f'{weights}.safetensors') if str(weights) in RESTORERS else Path(weights)
+
+
+@functools.cache
+def shipped_file(name: str) -> Path:
+    """A file of ``weights/``, once its hash is found to be right; see ``find_weights``."""
+    lines = (FOLDER / 'SHA256SUMS').read_text(encoding='ascii').splitlines()
+    digests = {file: digest for digest, file in (line.split() for line in lines)}
+    path = FOLDER / name
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digests.get(name):
+        raise InputError(f'{path}: missing, damaged or not the file that was shipped; install the package again')
+    return path
