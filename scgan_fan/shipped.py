@@ -10,11 +10,12 @@ from scgan_fan.errors import InputError
 
 FOLDER = Path(__file__).parent / 'weights'
 RESTORERS = {
+    'blend': 'restores faces: half scgan_fan, half pixel',
     'scgan_fan': 'restores faces: SCGAN guided by fan64',
     'scgan': 'restores faces: SCGAN, to compare',
     'pixel': 'restores faces: what both began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORER = 'scgan_fan'
+DEFAULT_RESTORER = 'blend'
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 
