@@ -23,9 +23,9 @@ from scgan_fan.shipped import find_weights
 class _Network(Method):
     """A network between two resizes, so that one for other sizes is compared fairly.
 
-    Options: ``weights``, a file or the name of a shipped network; ``input_size``, the side that the face is brought to before the network (default:
-    none, the face as it is) by ``input_resize`` (default bicubic). A result that is not of the benchmark's size is
-    brought there by ``output_resize`` (default area).
+    Options: ``weights``, a file or the name of a shipped network; ``input_size``, the side that the face is brought to
+    before the network (default: none, the face as it is) by ``input_resize`` (default bicubic). A result that is not of
+    the benchmark's size is brought there by ``output_resize`` (default area).
     """
 
     required = ('weights',)

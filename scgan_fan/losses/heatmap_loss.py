@@ -1,11 +1,10 @@
 """The heatmap loss: a restored face must have its landmarks where the true face has them."""
-import hashlib
-
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 
+from scgan_fan.checkpoint import content_hash
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.precision import at_least_float32
@@ -120,11 +119,8 @@ class HeatmapLoss(nn.Module):
 
     def drawn_by(self) -> dict:
         """What ``heatmaps(images)`` depends on beside the images: FAN (SHA-256 of its weights) and how it looks."""
-        weights = hashlib.sha256(f'{self.fan.stem_stride} {type(self.fan.pool).__name__}'.encode())
-        for name, tensor in self.fan.state_dict().items():
-            weights.update(name.encode())
-            weights.update(tensor.cpu().contiguous().numpy().tobytes())
-        return {'fan': weights.hexdigest(), 'input_size': self.input_size, 'pad': self.pad, 'stacks': self.stacks}
+        fan = content_hash([self.fan.stem_stride, type(self.fan.pool).__name__, dict(self.fan.state_dict())])
+        return {'fan': fan, 'input_size': self.input_size, 'pad': self.pad, 'stacks': self.stacks}
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
         """[-1, 1] -> [0, 1], room around the face, FAN's size."""

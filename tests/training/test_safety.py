@@ -224,14 +224,20 @@ def test_the_last_and_the_best_are_kept(opt, faces, tmp_path):
 
 # ---- data that vanishes, workers that die ----
 
+def vanish_and_come_back(opt: dict, folder: Path, data: Path, *said: str) -> None:
+    """Train until ``data`` is moved away in the second iteration, then with it in its place again."""
+    away = folder / 'elsewhere'
+    assert forks.wait(forks.start(opt, folder, at(2, lambda model: data.rename(away)))) == 1
+    assert_one_line(folder, *said)
+    away.rename(data)
+    assert forks.wait(forks.start(opt, folder)) == 0
+
+
 def test_a_data_disk_that_vanishes_and_comes_back(opt, faces, uninterrupted, tmp_path):
     disk = tmp_path / 'disk'
     shutil.copytree(faces / 'val_hr', disk)
     opt['datasets']['train']['dataroot_gt'] = str(disk)
-    assert forks.wait(forks.start(opt, tmp_path, at(2, lambda model: disk.rename(tmp_path / 'elsewhere')))) == 1
-    assert_one_line(tmp_path, f'error: {disk}/', 'cannot be read (No such file or directory)')
-    (tmp_path / 'elsewhere').rename(disk)
-    assert forks.wait(forks.start(opt, tmp_path)) == 0
+    vanish_and_come_back(opt, tmp_path, disk, f'error: {disk}/', 'cannot be read (No such file or directory)')
     assert continued_from(tmp_path) == [2]
     assert_ends_like(uninterrupted, tmp_path)
 
@@ -241,10 +247,8 @@ def test_an_lmdb_that_vanishes_and_comes_back(opt, faces, uninterrupted, tmp_pat
     database = tmp_path / 'lr.lmdb'
     shutil.copytree(faces / 'lr.lmdb', database)
     opt['datasets']['train'].update(dataroot_lq=str(database), num_worker_per_gpu=1)
-    assert forks.wait(forks.start(opt, tmp_path, at(2, lambda model: database.rename(tmp_path / 'elsewhere')))) == 1
-    assert_one_line(tmp_path, f'error: {database}: cannot be opened as an LMDB', 'No such file or directory')
-    (tmp_path / 'elsewhere').rename(database)
-    assert forks.wait(forks.start(opt, tmp_path)) == 0
+    vanish_and_come_back(opt, tmp_path, database, f'error: {database}: cannot be opened as an LMDB',
+                         'No such file or directory')
     assert continued_from(tmp_path) == [4]
     assert_ends_like(uninterrupted, tmp_path)
 
