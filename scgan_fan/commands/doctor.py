@@ -4,7 +4,6 @@
 """
 import argparse
 import platform
-import re
 from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
+from scgan_fan.restore import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',
@@ -52,9 +52,9 @@ def _devices() -> Iterator[str]:
         yield f'{OK}  GPU {index}: {torch.cuda.get_device_name(index)}'
     if not torch.cuda.is_available():
         yield f'{MISSING}  no GPU that this PyTorch can use; options/train_scgan_fan_cpu.yml trains on the CPU'
-    cpuinfo = Path('/proc/cpuinfo')
-    fast = cpuinfo.exists() and re.search('avx512_bf16|amx_bf16', cpuinfo.read_text())
-    advice = 'precision: bfloat16 is fast' if fast else 'keep precision: float32, this processor does not compute in bfloat16'
+    fast = choose_precision('auto', torch.device('cpu')) == torch.bfloat16
+    advice = ('precision: bfloat16 is fast' if fast else
+              'keep precision: float32, this processor does not compute in bfloat16')
     yield f'{OK}  CPU, {torch.get_num_threads()} threads; {advice}'
 
 
