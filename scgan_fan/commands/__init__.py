@@ -4,6 +4,8 @@
 modules that run with ``python -m`` as well. The files in ``scripts`` call the same functions.
 """
 import importlib
+import os
+import signal
 import sys
 
 COMMANDS = {  # name -> module, what it does
@@ -39,7 +41,13 @@ def main() -> int | None:
         print(f'error: unknown command {name!r}\n\n{usage()}', file=sys.stderr)
         return 2
     sys.argv = [f'scgan-fan {name}', *sys.argv[2:]]
-    return importlib.import_module(COMMANDS[name][0]).main()
+    try:
+        status = importlib.import_module(COMMANDS[name][0]).main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads, ``head`` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 128 + signal.SIGPIPE
+    return status
 
 
 if __name__ == '__main__':

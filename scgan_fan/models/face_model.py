@@ -181,6 +181,10 @@ class FaceModel(BaseModel):
         options = dict(options)
         kind = options.pop('type')
         check_choice('train: optim type', kind, OPTIMIZERS)
+        for key, value in options.items():
+            if isinstance(value, str):
+                raise InputError(f'train: optimizer of {name}: {key}: {value!r} is text, not a number; to YAML 1e-4 is '
+                                 'text and 1.0e-4 a number')
         try:
             optimizer = OPTIMIZERS[kind](parameters, **options)
         except (TypeError, ValueError) as error:

@@ -1,5 +1,7 @@
 """One entry point: it lists the commands and hands the rest of the line to one of them."""
 import importlib
+import signal
+import subprocess
 import sys
 import types
 
@@ -45,6 +47,16 @@ def test_unknown_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'repair'])
     assert commands.main() == 2
     assert "error: unknown command 'repair'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, 'SIGPIPE'), reason='no pipes of this kind')
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = 'import sys; from scgan_fan import commands; sys.exit(commands.main())'
+    with subprocess.Popen([sys.executable, '-c', code, 'experiments'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ''
+    assert process.returncode == 128 + signal.SIGPIPE
 
 
 def test_doctor_says_what_is_missing_and_what_to_do(monkeypatch, tmp_path):

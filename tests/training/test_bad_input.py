@@ -121,6 +121,11 @@ def test_options_that_are_no_numbers(preset, refused, block, option, value):
     assert ' not finite, training stops; the checkpoints in' in refused(preset)
 
 
+def test_a_number_that_yaml_takes_for_text(preset, refused):
+    preset['train']['optim_g']['lr'] = '1e-4'
+    assert "optimizer of g: lr: '1e-4' is text, not a number; " in refused(preset)
+
+
 def test_unknown_option_value(preset, refused):
     preset['train']['cycle_grad'] = 'both'
     assert refused(preset).endswith("cycle_grad: unknown value 'both'; choose one of detached, through")
