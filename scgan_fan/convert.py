@@ -21,8 +21,7 @@ FIRST_AND_LAST = {'RestorationNet': ('input', 'head.4'), 'SuperFANNet': ('stem.0
 
 
 def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', half: bool = False,
-            overwrite: bool = False, name: str | None = None, size: int | None = None,
-            blend: tuple[str | Path, float] | None = None) -> RestorerWeights:
+            overwrite: bool = False, name: str | None = None, size: int | None = None) -> RestorerWeights:
     """Convert a file of weights.
 
     Args:
@@ -35,8 +34,6 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
         overwrite: replace ``target`` where it exists.
         name: of the method, for people. Default: what ``source`` says, or the class of the network.
         size: height and width of the faces that it was made for, pixels. Default: what ``source`` says, if anything.
-        blend: another network that learned on from the same weights as ``source`` or from those of ``source``, and its
-            share; see ``blended``.
 
     Returns:
         what was written.
@@ -50,31 +47,12 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     weights = read_weights(source)
     weights = replace(weights, name=name or weights.name, size=size or weights.size)
     build(weights, source)  # refuses what does not fit together
-    if blend is not None:
-        weights = blended(weights, read_weights(blend[0]), blend[1])
     if weights.channel_order != channel_order:
         weights = with_swapped_channels(weights)
     if half:
         weights = replace(weights, tensors=_halved(weights.tensors, source))
     _write(weights, Path(target), origin(source))
     return weights
-
-
-def blended(weights: RestorerWeights, other: RestorerWeights, share: float) -> RestorerWeights:
-    """Network interpolation (ESRGAN, Wang et al. 2018, section 3.4): ``(1 - share) * weights + share * other``.
-
-    Between a network of small errors and one of sharp pictures that began with it, every step of the way restores.
-
-    Raises:
-        InputError: the two are not the same network, or ``share`` is not from 0 to 1.
-    """
-    if not 0 <= share <= 1:
-        raise InputError(f'blend: a share of {share} is not from 0 to 1')
-    if (weights.network, weights.channel_order) != (other.network, other.channel_order):
-        raise InputError(f'blend: {other.name} is not of the same network and channel order as {weights.name}')
-    mixed = {name: torch.lerp(tensor.float(), other.tensors[name].float(), share) if tensor.is_floating_point() else tensor
-             for name, tensor in weights.tensors.items()}
-    return replace(weights, tensors=mixed)
 
 
 def with_swapped_channels(weights: RestorerWeights) -> RestorerWeights:

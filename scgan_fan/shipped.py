@@ -10,12 +10,14 @@ from scgan_fan.errors import InputError
 
 FOLDER = Path(__file__).parent / 'weights'
 RESTORERS = {
-    'blend': 'restores faces: half scgan_fan, half pixel',
     'scgan_fan': 'restores faces: SCGAN guided by fan64',
     'scgan': 'restores faces: SCGAN, to compare',
-    'pixel': 'restores faces: what both began with, trained with the pixel loss alone',
+    'cyclegan': 'restores faces: CycleGAN (fc), to compare',
+    'lrgan': 'restores faces: LRGAN, to compare',
+    'superfan': 'restores faces: Super-FAN, to compare',
+    'pixel': 'restores faces: what SCGAN began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORER = 'blend'
+DEFAULT_RESTORER = 'scgan_fan'
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 
@@ -26,6 +28,11 @@ def find_weights(weights: str | Path) -> Path:
         InputError: a shipped file is missing, damaged or another one.
     """
     return shipped_file(f'{weights}.safetensors') if str(weights) in RESTORERS else Path(weights)
+
+
+def named_file(name: str) -> Path | None:
+    """The file that comes with the package under a name, ``pixel`` or ``fan64``; None where the name is none of these."""
+    return next((FOLDER / file for file in FILES if Path(file).stem == name), None)
 
 
 @functools.cache

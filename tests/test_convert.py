@@ -159,22 +159,3 @@ def test_script(tmp_path, checkpoint, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, '--help')
     assert 'scgan-fan convert pretrained_model.pth -o scgan.safetensors' in capsys.readouterr().out
-
-
-def test_a_blend_lies_between_two_networks(tmp_path):
-    for name in ('a', 'b'):
-        torch.manual_seed(ord(name))
-        torch.save({'params': RestorationNet(width=1 / 16).state_dict()}, tmp_path / f'{name}.pth')
-    convert(tmp_path / 'a.pth', tmp_path / 'mixed.pth', blend=(tmp_path / 'b.pth', 0.25))
-    a, b, mixed = (read_checkpoint(tmp_path / f'{name}.pth')['params'] for name in ('a', 'b', 'mixed'))
-    for name, tensor in mixed.items():
-        expected = 0.75 * a[name] + 0.25 * b[name] if tensor.is_floating_point() else a[name]
-        assert torch.allclose(tensor, expected, atol=1e-7), name
-
-
-@pytest.mark.parametrize('width, share, said', [(1 / 8, 0.5, 'not of the same network'), (1 / 16, 1.5, '1.5 is not')])
-def test_a_blend_that_cannot_be(tmp_path, width, share, said):
-    torch.save({'params': RestorationNet(width=1 / 16).state_dict()}, tmp_path / 'a.pth')
-    torch.save({'params': RestorationNet(width=width).state_dict()}, tmp_path / 'b.pth')
-    with pytest.raises(InputError, match=said):
-        convert(tmp_path / 'a.pth', tmp_path / 'mixed.pth', blend=(tmp_path / 'b.pth', share))

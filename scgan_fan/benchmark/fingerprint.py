@@ -5,14 +5,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from scgan_fan.shipped import named_file
+
 LENGTH = 12  # hexadecimal digits: folder names, where two differing ones must not meet
 
 
 def fingerprint(*parts) -> str:
     """A word for plain data (dicts, lists, strings, numbers), which changes with it and with the files it names.
 
-    A string that is the path of a file counts with the file's content, one of a folder with the names, sizes and times
-    of the files below it.
+    A string that is the path of a file, or names a network that comes with the package, counts with the file's content,
+    one of a folder with the names, sizes and times of the files below it.
     """
     content = [parts, file_hashes(parts), [_listing(path) for path in _paths(parts) if path.is_dir()]]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:LENGTH]
@@ -30,7 +32,7 @@ def _paths(value) -> Iterator[Path]:
         for part in value:
             yield from _paths(part)
     elif isinstance(value, str) and value:
-        yield Path(value).expanduser()
+        yield named_file(value) or Path(value).expanduser()
 
 
 @functools.lru_cache

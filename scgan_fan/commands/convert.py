@@ -25,22 +25,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--half', action='store_true', help='store float16, half the size; what reads it computes in '
                         'float32')
     parser.add_argument('--name', help='of the method, for people; default: what the source says')
-    parser.add_argument('--size', type=positive, metavar='PIXELS', help='side of the faces that it was made for; default: '
-                        'what the source says')
-    parser.add_argument('--blend', nargs=2, metavar=('OTHER', 'SHARE'), help='mix in a share, 0 to 1, of a network that '
-                        'began with the same weights: between one of small errors and one of sharp pictures')
+    parser.add_argument('--size', type=positive, metavar='PIXELS', help='side of the faces that it was made for; '
+                        'default: what the source says')
     parser.add_argument('--overwrite', action='store_true', help='replace TARGET where it exists')
     return parser.parse_args()
-
-
-def _blend(arguments: argparse.Namespace) -> tuple[str, float] | None:
-    if arguments.blend is None:
-        return None
-    other, share = arguments.blend
-    try:
-        return other, float(share)
-    except ValueError as error:
-        raise InputError(f'--blend: {share!r} is no number; give the share of {other}, 0 to 1') from error
 
 
 def main() -> int:
@@ -48,7 +36,7 @@ def main() -> int:
     arguments = parse_arguments()
     try:
         weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
-                          arguments.name, arguments.size, _blend(arguments))
+                          arguments.name, arguments.size)
     except InputError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
