@@ -14,7 +14,7 @@ import torch
 
 from scgan_fan.checkpoint import save_atomically, written_whole
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.restorers import CHANNEL_ORDERS, METADATA_KEY, RestorerWeights, build, read_weights
+from scgan_fan.network_loader import CHANNEL_ORDERS, METADATA_KEY, RestorerWeights, build, read_weights
 
 SUFFIXES = ('.pth', '.safetensors')
 FIRST_AND_LAST = {'RestorationNet': ('input', 'head.4'), 'SuperFANNet': ('stem.0', 'output')}  # convolutions
@@ -25,7 +25,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     """Convert a file of weights.
 
     Args:
-        source: anything that ``restorers.load_restorer`` reads, but ONNX. The moving average of the weights is taken
+        source: anything that ``network_loader.load_restorer`` reads, but ONNX. The moving average of the weights is taken
             where the checkpoint has one.
         target: the file to write, ``.pth`` or ``.safetensors``.
         channel_order: of the images of the result. With ``rgb`` it can be used everywhere, without saying more; the

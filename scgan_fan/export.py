@@ -21,7 +21,7 @@ from scgan_fan.convert import check_target, origin
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.drawn import degrade_hidden, draw_face
 from scgan_fan.images import to_tensor
-from scgan_fan.restorers import METADATA_KEY, RELEASED_SIZE, OnnxNetwork, Restorer, load_restorer
+from scgan_fan.network_loader import METADATA_KEY, RELEASED_SIZE, OnnxNetwork, Restorer, load_restorer
 
 OPSET = 20
 TOLERANCES = {torch.float32: 1e-4, torch.float16: 2 / 255}  # largest difference on [-1, 1]; of half, one 8-bit level
@@ -32,7 +32,7 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
     """Export the restorer in a file, and compare the result with it on drawn faces before it is written.
 
     Args:
-        source: any file of weights that ``restorers.load_restorer`` reads, but ONNX.
+        source: any file of weights that ``network_loader.load_restorer`` reads, but ONNX.
         target: the file to write.
         format: ``onnx`` or ``torchscript``.
         half: compute in float16.

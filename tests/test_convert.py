@@ -10,12 +10,12 @@ import torch
 from safetensors import safe_open
 
 from released import DATA, filled, released_shapes, standard_normal
-from restorer_files import awake, noise, small
+from network_files import awake, noise, small
 from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.convert import convert
 from scgan_fan.errors import InputError
-from scgan_fan.restorers import load_restorer, read_weights
+from scgan_fan.network_loader import load_restorer, read_weights
 
 SCRIPT = Path(__file__).parent.parent / 'scripts' / 'convert_weights.py'
 

@@ -10,11 +10,11 @@ import onnxruntime
 import pytest
 import torch
 
-from restorer_files import exported, noise, small
+from network_files import exported, noise, small
 from scgan_fan import export as export_module
 from scgan_fan.errors import InputError
 from scgan_fan.export import export
-from scgan_fan.restorers import load_restorer
+from scgan_fan.network_loader import load_restorer
 
 SCRIPT = Path(__file__).parent.parent / 'scripts' / 'export.py'
 

@@ -3,7 +3,7 @@ import pytest
 
 from scgan_fan import shipped
 from scgan_fan.errors import InputError
-from scgan_fan.restorers import load_restorer
+from scgan_fan.network_loader import load_restorer
 
 
 def test_every_file_is_whole_small_and_has_a_card():

@@ -22,8 +22,8 @@ from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.errors import InputError
 from scgan_fan.faces.drawn import draw_dataset
 from scgan_fan.images import read_image, to_image, to_tensor, write_image
-from scgan_fan.restore import BATCH, choose_device, face_size, restore
-from scgan_fan.restorers import Restorer, load_restorer
+from scgan_fan.inference import BATCH, choose_device, face_size, restore
+from scgan_fan.network_loader import Restorer, load_restorer
 
 LOADED_PAIRS = 2048
 DRAWN_HR, DRAWN_LR = 128, 64  # faces

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from scgan_fan.benchmark.image_set import ImageSet
-from scgan_fan.benchmark.measures import Measure
+from scgan_fan.metrics.metric import Measure
 from scgan_fan.benchmark.statistics import Estimate
 from scgan_fan.benchmark.store import image_path
 from scgan_fan.images import read_image

@@ -18,8 +18,8 @@ from tqdm import tqdm
 from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.fingerprint import file_hashes, fingerprint
 from scgan_fan.benchmark.image_set import ImageSet, NotRun
-from scgan_fan.benchmark.measures import Measure
-from scgan_fan.benchmark.method import Method
+from scgan_fan.metrics.metric import Measure
+from scgan_fan.benchmark.methods.base import Method
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import Estimate, bootstrap
 from scgan_fan.benchmark.store import Stopwatch, image_path, write_whole

@@ -10,7 +10,7 @@ import sys
 from scgan_fan.commands.line import positive
 from scgan_fan.convert import convert
 from scgan_fan.errors import InputError
-from scgan_fan.restorers import CHANNEL_ORDERS, scale_of
+from scgan_fan.network_loader import CHANNEL_ORDERS, scale_of
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
-from scgan_fan.restore import choose_precision
+from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',

@@ -10,7 +10,7 @@ import sys
 
 from scgan_fan.errors import InputError
 from scgan_fan.export import FORMATS, export
-from scgan_fan.restorers import CHANNEL_ORDERS
+from scgan_fan.network_loader import CHANNEL_ORDERS
 
 
 def parse_arguments() -> argparse.Namespace:

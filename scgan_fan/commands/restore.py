@@ -20,8 +20,8 @@ from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
-from scgan_fan.restore import BATCH, PRECISIONS, RestoredPhoto, choose_device, face_size, restore, restore_photo
-from scgan_fan.restorers import load_restorer
+from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, choose_device, face_size, restore, restore_photo
+from scgan_fan.network_loader import load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
 from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
 from scgan_fan.video import VideoReader, video_writer

@@ -6,8 +6,9 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 from PIL import Image
 
 from benchmark.known_networks import FirstChannelNet, SideNet
-from scgan_fan.benchmark import methods, networks
+from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.image_set import Faces, NotRun
+from scgan_fan.benchmark.methods import networks
 from scgan_fan.errors import InputError
 from scgan_fan.images import write_image
 

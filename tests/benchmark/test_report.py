@@ -9,7 +9,7 @@ from runs import run
 from scgan_fan.benchmark import gallery, report, runner
 from scgan_fan.benchmark.options import read_options
 from scgan_fan.benchmark.results import Outcome, Results
-from scgan_fan.benchmark.measures import Measure
+from scgan_fan.metrics.metric import Measure
 from scgan_fan.benchmark.statistics import Estimate
 from scgan_fan.benchmark.tables import DatasetTables
 from scgan_fan.images import read_image

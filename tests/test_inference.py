@@ -8,10 +8,10 @@ import torch
 from photos import Painter, greens, photo
 from torch import nn
 
-from scgan_fan import restore as restore_module
+from scgan_fan import inference
 from scgan_fan.background import enlarge_bicubic, load_upsampler
 from scgan_fan.errors import InputError
-from scgan_fan.restore import choose_device, restore, restore_photo
+from scgan_fan.inference import choose_device, restore, restore_photo
 
 
 class Linear(nn.Module):
@@ -54,7 +54,7 @@ def test_precision(faces, precision):
 
 @pytest.mark.parametrize('flags, precision', [('avx512f avx512_bf16', 'bfloat16'), ('avx512f avx512_vbmi', 'float32')])
 def test_automatic_precision_is_what_the_processor_computes_in(faces, monkeypatch, flags, precision):
-    monkeypatch.setattr(restore_module, '_computes_in_bfloat16', restore_module._computes_in_bfloat16.__wrapped__)
+    monkeypatch.setattr(inference, '_computes_in_bfloat16', inference._computes_in_bfloat16.__wrapped__)
     monkeypatch.setattr(Path, 'read_text', lambda path, encoding: f'flags : {flags}')
     restorer = Linear()
     assert np.array_equal(restore(faces, restorer, 'auto'), restore(faces, restorer, precision))

@@ -1,17 +1,11 @@
-"""The kinds of methods an option file can name, and those that need no network.
-
-``build(name, block, size, device)`` makes one from its block of the option file; ``KINDS`` has its ``type``.
-"""
+"""Methods that need no network: interpolation, another program's images, and the two ends, truth and noise."""
 import zlib
 
 import numpy as np
-import torch
 
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
-from scgan_fan.benchmark.method import RESIZES, Method, resize
-from scgan_fan.benchmark.networks import DFDNet, RegisteredNetwork, RestorerNetwork, SpandrelNetwork
+from scgan_fan.benchmark.methods.base import RESIZES, Method, resize
 from scgan_fan.data.image_source import open_source
-from scgan_fan.errors import check_choice
 
 
 class Interpolation(Method):
@@ -88,18 +82,3 @@ class Noise(Method):
         shape = (self.size, self.size, 3)
         return np.stack([np.random.default_rng(zlib.crc32(key.encode())).integers(256, size=shape, dtype=np.uint8)
                          for key in faces.keys])
-
-
-KINDS = {'interpolation': Interpolation, 'network': RegisteredNetwork, 'restorer': RestorerNetwork,
-         'spandrel': SpandrelNetwork, 'dfdnet': DFDNet, 'folder': Folder, 'truth': Truth, 'noise': Noise}
-
-
-def build(name: str, block: dict, size: int, device: torch.device) -> Method:
-    """The method of a block of the option file.
-
-    Raises:
-        NotRun: a file that it needs is not there.
-        InputError: the block is wrong, or a file is damaged or of another kind.
-    """
-    check_choice(f'methods: {name}: type', block.get('type'), KINDS)
-    return KINDS[block['type']](name, block, size, device)

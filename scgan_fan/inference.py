@@ -19,7 +19,7 @@ from scgan_fan.faces.crop import MARGIN, crop_box
 from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
 from scgan_fan.faces.paste import Square, cut_square, paste_square, round_square
 from scgan_fan.images import to_image, to_tensor
-from scgan_fan.restorers import load_restorer
+from scgan_fan.network_loader import load_restorer
 
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
@@ -78,7 +78,7 @@ def restore(faces: np.ndarray, restorer: nn.Module | str | Path, precision: str 
     Args:
         faces: ``uint8`` RGB (N, h, w, 3), cropped as ``faces.crop.crop_box`` crops, and of the size that the restorer
             was made for (16 pixels unless its weights say otherwise; ``faces.paste.resize_square`` brings them there).
-        restorer: from ``restorers.load_restorer``, on its device, or a path of weights.
+        restorer: from ``network_loader.load_restorer``, on its device, or a path of weights.
         precision: ``float32``, ``bfloat16``, ``float16`` or ``auto``, see ``choose_precision``.
         batch: faces at a time.
 
@@ -137,7 +137,7 @@ def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, det
 
     Args:
         image: ``uint8`` RGB (height, width, 3).
-        restorer: from ``restorers.load_restorer``.
+        restorer: from ``network_loader.load_restorer``.
         scale: how many times larger the result is, a whole number.
         detector, min_size: see ``faces.detection.find_faces``.
         margin: of the crop around the landmarks, see ``faces.crop.crop_box``; as in the restorer's training.

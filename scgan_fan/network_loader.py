@@ -1,4 +1,4 @@
-"""Restorers: what is in a file of weights, as one function from small faces to large ones.
+"""Loading of networks for inference: what is in a file of weights, as one function from small faces to large ones.
 
 ``load_restorer`` finds the network and its options from the names and shapes of the tensors. It reads
 

@@ -11,12 +11,12 @@ from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
-from scgan_fan.benchmark.method import RESIZES, Method, resize
+from scgan_fan.benchmark.methods.base import RESIZES, Method, resize
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
-from scgan_fan.restorers import load_restorer
+from scgan_fan.network_loader import load_restorer
 from scgan_fan.shipped import find_weights
 
 
@@ -107,7 +107,7 @@ class RegisteredNetwork(_Network):
 
 class RestorerNetwork(_Network):
     """A restoration network of this package: ``weights`` is one that comes with it, by its name (``scgan_fan``), or any
-    file that ``restorers.load_restorer`` reads.
+    file that ``network_loader.load_restorer`` reads.
     """
 
     def __init__(self, *args):

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from released import DATA, filled, released_shapes, standard_normal
-from restorer_files import awake, exported, noise, small
+from network_files import awake, exported, noise, small
 from scgan_fan.archs import FAN, DegradationNet, RestorationNet, SuperFANNet
 from scgan_fan.errors import InputError
-from scgan_fan.restorers import Restorer, load_restorer, read_weights
+from scgan_fan.network_loader import Restorer, load_restorer, read_weights
 
 LRGAN = {'norm': 'batch', 'relu_skip': False}
 
