@@ -35,7 +35,7 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
     if image.mode != 'RGB':
         if not convert:
             raise InputError(f'{name}: a {image.mode} image with {len(image.getbands())} channel(s) where RGB is '
-                             'needed; scripts/create_lmdb.py converts whole folders')
+                             'needed; scgan-fan lmdb converts whole folders')
         image = _to_rgb(image)
     return np.asarray(image)
 

@@ -67,7 +67,7 @@ drawn_faces() {
     local faces=demo/faces
     if [[ ! -e $faces/contact_sheet.png ]]; then  # written last
         echo 'drawing 1000 faces'
-        run scripts/draw_faces.py "$faces" --hr 600 --lr 400 --val $VALIDATION_FACES
+        run draw "$faces" --hr 600 --lr 400 --val $VALIDATION_FACES
     fi
     make_lmdb demo/hr.lmdb $faces/hr 64
     make_lmdb demo/lr.lmdb $faces/lr 16
@@ -94,14 +94,14 @@ make_lmdb() {
     fi
     echo "storing $inputs in $out"
     rm -f "$out.inputs"
-    run scripts/create_lmdb.py "$inputs" --output "$out" --size "$3" --overwrite  # continues what was interrupted
+    run lmdb "$inputs" --output "$out" --size "$3" --overwrite  # continues what was interrupted
     echo "$listing" >"$out.inputs"
     echo "  $(wc -l <"$out/meta_info.txt") faces"
 }
 
-# Run a script of ours; the line that it ends with is the error, where it fails.
+# Run a command of ours; the line that it ends with is the error, where it fails.
 run() {
-    logged .venv/bin/python "$@" || fail "$1 failed: $(tail -n 1 "$LOG" | sed 's/^error: //') (log: $LOG)"
+    logged .venv/bin/scgan-fan "$@" || fail "scgan-fan $1 failed: $(tail -n 1 "$LOG" | sed 's/^error: //') (log: $LOG)"
 }
 
 train() {

@@ -1,8 +1,6 @@
 """Converted weights: the same network, by the reference's numbers and by its own outputs."""
 import hashlib
-import runpy
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +9,12 @@ from safetensors import safe_open
 
 from released import DATA, filled, released_shapes, standard_normal
 from network_files import awake, noise, small
+from scgan_fan import commands
 from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.convert import convert
 from scgan_fan.errors import InputError
 from scgan_fan.network_loader import load_restorer, read_weights
-
-SCRIPT = Path(__file__).parent.parent / 'scripts' / 'convert_weights.py'
 
 
 @pytest.fixture(scope='module')
@@ -35,8 +32,8 @@ def checkpoint(tmp_path):
 
 
 def run(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
-    return runpy.run_path(str(SCRIPT))['main']()
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'convert', *map(str, arguments)])
+    return commands.main()
 
 
 @pytest.mark.parametrize('to', ['rgb', 'bgr'])

@@ -1,9 +1,7 @@
 """Exported networks do what PyTorch does, for any number and size of faces."""
 import io
 import json
-import runpy
 import sys
-from pathlib import Path
 
 import onnx
 import onnxruntime
@@ -11,12 +9,11 @@ import pytest
 import torch
 
 from network_files import exported, noise, small
+from scgan_fan import commands
 from scgan_fan import export as export_module
 from scgan_fan.errors import InputError
 from scgan_fan.export import export
 from scgan_fan.network_loader import load_restorer
-
-SCRIPT = Path(__file__).parent.parent / 'scripts' / 'export.py'
 
 
 @pytest.fixture
@@ -26,8 +23,8 @@ def checkpoint(tmp_path):
 
 
 def run(monkeypatch, *arguments) -> int:
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
-    return runpy.run_path(str(SCRIPT))['main']()
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'export', *map(str, arguments)])
+    return commands.main()
 
 
 def test_onnx_by_itself():

@@ -1,7 +1,7 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
-``doctor``, ``lmdb``, ``heatmaps``, ``prepare``, ``restore``, ``convert`` and ``export`` lie here; the others are
-modules that run with ``python -m`` as well. The files in ``scripts`` call the same functions.
+``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules of the package; the others
+lie here.
 """
 import importlib
 import os
@@ -12,8 +12,9 @@ COMMANDS = {  # name -> module, what it does
     'train': ('scgan_fan.train', 'train by an option file, with BasicSR\'s flags'),
     'test': ('scgan_fan.test', 'test by an option file, with BasicSR\'s flags'),
     'restore': ('scgan_fan.commands.restore', 'restore the faces in photographs and videos'),
-    'benchmark': ('scgan_fan.benchmark.__main__', 'compare methods: a table, pictures, a page'),
+    'benchmark': ('scgan_fan.commands.benchmark', 'compare methods: a table, pictures, a page'),
     'prepare': ('scgan_fan.commands.prepare', 'make training data from collections of photographs'),
+    'draw': ('scgan_fan.commands.draw', 'draw faces with exact landmarks to try everything on'),
     'lmdb': ('scgan_fan.commands.lmdb', 'store folders of images as an LMDB'),
     'heatmaps': ('scgan_fan.commands.heatmaps', 'store the heatmaps of HR faces, which spares training to draw them'),
     'convert': ('scgan_fan.commands.convert', 'convert weights'),

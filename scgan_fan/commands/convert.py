@@ -5,11 +5,9 @@
     scgan-fan convert experiments/train_scgan/models/net_g_latest.pth -o net_g_half.pth --half
 """
 import argparse
-import sys
 
-from scgan_fan.commands.line import positive
+from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.convert import convert
-from scgan_fan.errors import InputError
 from scgan_fan.network_loader import CHANNEL_ORDERS, scale_of
 
 
@@ -31,15 +29,12 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ends_in_one_line()
 def main() -> int:
     """Do what the command line says; returns the exit status."""
     arguments = parse_arguments()
-    try:
-        weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
-                          arguments.name, arguments.size)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
+                      arguments.name, arguments.size)
     print(f'{arguments.output}: {weights.name}, x{scale_of(weights.network)}, {weights.channel_order.upper()}, '
           f'{len(weights.tensors)} tensors')
     print(', '.join(f'{option}: {value}' for option, value in weights.network.items()))

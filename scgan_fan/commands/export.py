@@ -6,9 +6,8 @@ at most 1e-4 may lie between them on [-1, 1], with --half 2/255.
     scgan-fan export experiments/train_scgan/models/net_g_latest.pth -o net_g.pt --format torchscript --half
 """
 import argparse
-import sys
 
-from scgan_fan.errors import InputError
+from scgan_fan.commands.line import ends_in_one_line
 from scgan_fan.export import FORMATS, export
 from scgan_fan.network_loader import CHANNEL_ORDERS
 
@@ -28,15 +27,12 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@ends_in_one_line()
 def main() -> int:
     """Do what the command line says; returns the exit status."""
     arguments = parse_arguments()
-    try:
-        difference = export(arguments.source, arguments.output, arguments.format, arguments.half,
-                            arguments.channel_order, arguments.overwrite)
-    except InputError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+    difference = export(arguments.source, arguments.output, arguments.format, arguments.half,
+                        arguments.channel_order, arguments.overwrite)
     print(f'{arguments.output}: {arguments.format}; differs from PyTorch by at most {difference:.2g} on [-1, 1]')
     return 0
 

@@ -173,18 +173,18 @@ class _JoinedSource:
 def _read_meta_info(path: Path) -> list[str]:
     """Entry names from lines such as ``key.png (64,64,3) 1``; like BasicSR, the key ends at the first dot."""
     if not (path / 'data.mdb').is_file():
-        raise InputError(f'{path}: has no data.mdb, so it is no LMDB; make one with scripts/create_lmdb.py')
+        raise InputError(f'{path}: has no data.mdb, so it is no LMDB; make one with scgan-fan lmdb')
     try:
         lines = (path / 'meta_info.txt').read_text(encoding='utf-8').splitlines()
     except FileNotFoundError:
         raise InputError(f'{path}: has no meta_info.txt, so its making was not finished; '
-                         'give the same scripts/create_lmdb.py command again') from None
+                         'give the same scgan-fan lmdb command again') from None
     except UnicodeDecodeError as error:
         raise InputError(f'{path}/meta_info.txt: damaged ({error.reason}); make the LMDB again with '
-                         'scripts/create_lmdb.py') from error
+                         'scgan-fan lmdb') from error
     entries = [line.split('.')[0] for line in lines if line.strip()]
     if not entries:
-        raise InputError(f'{path}/meta_info.txt: lists no images; make the LMDB again with scripts/create_lmdb.py')
+        raise InputError(f'{path}/meta_info.txt: lists no images; make the LMDB again with scgan-fan lmdb')
     return entries
 
 

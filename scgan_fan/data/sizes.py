@@ -45,4 +45,4 @@ def read_exact(source, index: int, size: int) -> np.ndarray:
 def _wrong_size(name: str, image: np.ndarray, expected: str, size: int) -> InputError:
     height, width = image.shape[:2]
     return InputError(f'{name}: {width}x{height} pixels where {expected} is needed; '
-                      f'scripts/create_lmdb.py --size {size} brings a folder to that size')
+                      f'scgan-fan lmdb --size {size} brings a folder to that size')

@@ -14,6 +14,7 @@ from scgan_fan.benchmark.statistics import Estimate
 from scgan_fan.benchmark.tables import DatasetTables
 from scgan_fan.images import read_image
 
+BENCHMARK = ('-c', 'import sys; from scgan_fan import commands; sys.exit(commands.main())', 'benchmark')
 DIFFERENCES = np.linspace(-0.1, 0.1, 101)
 
 
@@ -222,10 +223,10 @@ def test_page_is_legible_in_both_schemes(written, browser, scheme):
 def test_command(benchmark_file, tmp_path):
     path = benchmark_file(methods={'area': {'type': 'interpolation', 'mode': 'area'},
                                    'GFPGAN': {'type': 'spandrel', 'weights': 'gone.pth'}})
-    done = run(['-m', 'scgan_fan.benchmark', '-opt', str(path), '-o', 'out', '--images', '2'], tmp_path)
+    done = run([*BENCHMARK, '-opt', str(path), '-o', 'out', '--images', '2'], tmp_path)
     assert '## pairs, N = 2' in done.stdout
     assert 'GFPGAN: not run: file gone.pth not found' in done.stdout
-    refused = run(['-m', 'scgan_fan.benchmark', '-opt', str(path), '-o', 'out', '--methods', 'x'], tmp_path,
+    refused = run([*BENCHMARK, '-opt', str(path), '-o', 'out', '--methods', 'x'], tmp_path,
                   check=False)
     assert refused.returncode == 1
     assert refused.stderr == "error: --methods: 'x' is not in the option file; it has area, GFPGAN\n"

@@ -25,7 +25,7 @@ def test_every_command_is_there(module):
 
 
 @pytest.mark.parametrize('name', [
-    'restore', 'benchmark', 'prepare', 'lmdb', 'heatmaps', 'convert', 'export', 'experiments', 'doctor'])
+    'restore', 'benchmark', 'prepare', 'draw', 'lmdb', 'heatmaps', 'convert', 'export', 'experiments', 'doctor'])
 def test_help_of_a_command_has_an_example(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', name, '--help'])
     with pytest.raises(SystemExit) as stop:

@@ -1,6 +1,4 @@
 """``scgan-fan prepare``: the command line over ``scgan_fan.prepare``."""
-import runpy
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,8 +9,6 @@ from scgan_fan.data.image_source import open_source
 from scgan_fan.faces.drawn import draw_face
 from scgan_fan.images import write_image
 from scgan_fan.prepare.collections import COLLECTIONS
-
-SCRIPT = Path(__file__).parents[2] / 'scripts' / 'prepare_faces.py'
 
 
 def run(monkeypatch, *words):
@@ -82,10 +78,3 @@ def test_values_out_of_range(tmp_path, monkeypatch, capsys, wrong):
     with pytest.raises(SystemExit) as stop:
         run(monkeypatch, 'wider', tmp_path, '-o', tmp_path, *wrong)
     assert stop.value.code == 2 and wrong[0] in capsys.readouterr().err
-
-
-def test_script(monkeypatch, capsys):
-    monkeypatch.setattr('sys.argv', [str(SCRIPT), '--help'])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(SCRIPT), run_name='__main__')
-    assert stop.value.code == 0 and 'wider' in capsys.readouterr().out

@@ -329,7 +329,7 @@ def test_unmatched_pairs_are_counted_and_named(faces, tmp_path, write_faces):
 @pytest.mark.parametrize('height, width', [(6, 6), (8, 9), (16, 8)])
 def test_wrong_hr_size(faces, tmp_path, write_faces, height, width):
     write_faces(tmp_path, ['face.png'], height, width)
-    message = rf'face\.png: {width}x{height} pixels where a square of 8x8 or more .*create_lmdb\.py --size 8 '
+    message = rf'face\.png: {width}x{height} pixels where a square of 8x8 or more .*scgan-fan lmdb --size 8 '
     for dataset in (unpaired(faces, dataroot_gt=str(tmp_path)), paired(faces, dataroot_gt=str(tmp_path))):
         with pytest.raises(InputError, match=message):
             dataset[0]
@@ -338,7 +338,7 @@ def test_wrong_hr_size(faces, tmp_path, write_faces, height, width):
 @pytest.mark.parametrize('height, width', [(3, 3), (2, 1)])
 def test_wrong_lr_size(faces, tmp_path, write_faces, height, width):
     write_faces(tmp_path, ['000.png'], height, width)
-    message = rf'000\.png: {width}x{height} pixels where 2x2 is needed; scripts/create_lmdb\.py --size 2 '
+    message = rf'000\.png: {width}x{height} pixels where 2x2 is needed; scgan-fan lmdb --size 2 '
     for dataset in (unpaired(faces, dataroot_lq=str(tmp_path)), low_resolution(faces, dataroot_lq=str(tmp_path))):
         with pytest.raises(InputError, match=message):
             [dataset[position] for position in range(LR_COUNT)]

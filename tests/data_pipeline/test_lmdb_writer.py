@@ -1,8 +1,6 @@
 import io
-import runpy
 import sys
 from collections import Counter
-from pathlib import Path
 from urllib.parse import unquote
 
 import lmdb
@@ -11,13 +9,12 @@ import pytest
 from PIL import Image
 
 from killing import count_resumed, kill_at
+from scgan_fan import commands
 from scgan_fan.data import resumable_lmdb
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.errors import InputError
 from scgan_fan.images import read_image
-
-SCRIPT = Path(__file__).parents[2] / 'scripts' / 'create_lmdb.py'
 
 
 def content(path):
@@ -312,34 +309,32 @@ def test_output_that_is_no_lmdb(tmp_path, write_faces):
     refused('an unfinished LMDB that was not begun here; give --overwrite', [folder], tmp_path / 'foreign.lmdb')
 
 
-# ---------------------------------------------------------------- the script
+# ---------------------------------------------------------------- the command
 
-def run_script(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(SCRIPT), run_name='__main__')
-    return caught.value.code
+def run_command(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'lmdb', *map(str, arguments)])
+    return commands.main()
 
 
-def test_script(tmp_path, write_faces, monkeypatch, capsys):
+def test_command(tmp_path, write_faces, monkeypatch, capsys):
     folder = write_faces(tmp_path / 'in', 3, 8)
     (folder / 'broken.png').touch()
     output = tmp_path / 'out.lmdb'
-    assert run_script(monkeypatch, folder, '-o', output, '--size', 4, '--workers', 1) == 0
+    assert run_command(monkeypatch, folder, '-o', output, '--size', 4, '--workers', 1) == 0
     shown = capsys.readouterr()
     assert shown.out == (f'{output}: 3 images, 0 of them converted to 8-bit RGB\n'
                          f'skipped, unreadable: 1 (see {output}/skipped.txt)\n')
     assert '4/4' in shown.err  # the progress bar
-    assert run_script(monkeypatch, folder, '-o', output, '--size', 4) == 0
+    assert run_command(monkeypatch, folder, '-o', output, '--size', 4) == 0
     assert capsys.readouterr().out == f'{output} is finished already; --overwrite makes it again\n'
-    assert run_script(monkeypatch, folder, '-o', output) == 1
+    assert run_command(monkeypatch, folder, '-o', output) == 1
     assert 'give --overwrite to make it again' in capsys.readouterr().err
-    assert run_script(monkeypatch, folder, '-o', output, '--overwrite') == 0
+    assert run_command(monkeypatch, folder, '-o', output, '--overwrite') == 0
     assert open_source(output).read(0).shape == (8, 8, 3)
 
 
-def test_script_prints_input_errors_in_one_line(tmp_path, monkeypatch, capsys):
-    assert run_script(monkeypatch, tmp_path, '-o', tmp_path / 'out.lmdb') == 1
+def test_command_prints_input_errors_in_one_line(tmp_path, monkeypatch, capsys):
+    assert run_command(monkeypatch, tmp_path, '-o', tmp_path / 'out.lmdb') == 1
     shown = capsys.readouterr()
     assert shown.err.startswith(f'error: {tmp_path}: is empty') and shown.err.count('\n') == 1
     assert shown.out == ''

@@ -63,7 +63,7 @@ def test_the_line_is_all_that_is_printed(preset, faces, tmp_path):
     ('hr', shutil.rmtree, 'does not exist; give a folder of images'),
     ('hr', emptied, 'is empty; put images there'),
     ('hr', truncated, 'truncated or damaged'),
-    ('hr', resized((48, 48)), '48x48 pixels where a square of 64x64 or more is needed; scripts/create_lmdb.py --size 64'),
+    ('hr', resized((48, 48)), '48x48 pixels where a square of 64x64 or more is needed; scgan-fan lmdb --size 64'),
     ('lr', resized((15, 16)), '15x16 pixels where 16x16 is needed'),
     ('lr', converted('L'), 'a L image with 1 channel(s) where RGB is needed'),
     ('lr', converted('RGBA'), 'a RGBA image with 4 channel(s) where RGB is needed'),

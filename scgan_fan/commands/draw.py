@@ -1,15 +1,14 @@
 """Draw faces with exact landmarks: sets to try the training on, without a photograph of anyone.
 
-    python scripts/draw_faces.py OUT --hr 2000 --lr 1000 --val 16
+    scgan-fan draw OUT --hr 2000 --lr 1000 --val 16
 """
 import argparse
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from scgan_fan.errors import InputError
+from scgan_fan.commands.line import ends_in_one_line
 from scgan_fan.faces.drawn import draw_dataset
 from scgan_fan.images import read_image, write_image
 
@@ -41,7 +40,7 @@ def contact_sheet(folder: Path) -> np.ndarray:
     return np.vstack([row(images) for images in (sets['hr'], with_dots, sets['lr'], sets['val_hr'], sets['val_lr'])])
 
 
-def main() -> int:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', type=Path, help='folder to write')
     parser.add_argument('--hr', type=int, default=2000, help='high-resolution training faces (default: %(default)s)')
@@ -51,17 +50,15 @@ def main() -> int:
     parser.add_argument('--size', type=int, default=64, help='side of the HR images in pixels (default: %(default)s)')
     parser.add_argument('--scale', type=int, default=4, help='HR side / LR side (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='processes (default: one per core)')
-    args = parser.parse_args()
-    try:
-        draw_dataset(args.out, args.hr, args.lr, args.val, args.seed, args.size, args.scale, args.workers)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return parser.parse_args()
+
+
+@ends_in_one_line(stopped='the same command begins again')
+def main() -> int:
+    """Draw what the command line says, and a sheet to look at; returns the exit status."""
+    args = parse_arguments()
+    draw_dataset(args.out, args.hr, args.lr, args.val, args.seed, args.size, args.scale, args.workers)
     sheet = args.out / 'contact_sheet.png'
     write_image(sheet, contact_sheet(args.out))
     print(sheet)
     return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main())
