@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from scgan_fan.background import Upsampler, enlarge_bicubic
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.crop import MARGIN, crop_box
 from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
@@ -24,21 +25,6 @@ from scgan_fan.network_loader import load_restorer
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
 BATCH = 32
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` (a GPU where PyTorch has one), or a device by its name in PyTorch.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f'device: {name!r} is not there; give auto, cpu, or cuda on a machine that has it') from error
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:

@@ -30,8 +30,9 @@ from basicsr.utils.options import parse_options
 from tqdm import tqdm
 
 from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.inference import BATCH, choose_device, face_size, restore
+from scgan_fan.inference import BATCH, face_size, restore
 from scgan_fan.network_loader import load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER
 

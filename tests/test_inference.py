@@ -10,8 +10,9 @@ from torch import nn
 
 from scgan_fan import inference
 from scgan_fan.background import enlarge_bicubic, load_upsampler
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
-from scgan_fan.inference import choose_device, restore, restore_photo
+from scgan_fan.inference import restore, restore_photo
 
 
 class Linear(nn.Module):

@@ -1,4 +1,4 @@
-"""Methods side by side on the same faces, by the same measures: ``scgan-fan benchmark -opt FILE -o OUT``.
+"""Methods side by side on the same faces, by the same metrics: ``scgan-fan benchmark -opt FILE -o OUT``.
 
 ``runner.run`` does the work and remembers it in ``OUT``; ``report.write`` tells of it. An option file holds:
 

@@ -1,5 +1,6 @@
 """Do restored faces lie beside the true ones? A t-SNE plot after SCGAN's Fig 3 (papers.md section 7)."""
 import io
+import itertools
 from urllib.parse import unquote
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 from scgan_fan.benchmark.results import Results
 from scgan_fan.data.dataset_options import Options
 from scgan_fan.errors import InputError
-from scgan_fan.metrics.features import feature_network
+from scgan_fan.metrics.features import feature_network, in_batches
 
 DEFAULTS = {'network': 'resnet101', 'weights': None, 'identities': 10, 'perplexity': 30, 'seed': 0}
 TRUTH = 'HR'
@@ -41,8 +42,8 @@ def plot(results: Results, block: dict | None) -> np.ndarray | None:
     if isinstance(results.sets[dataset], str):
         return None
     pictures, identities = _collect(results, dataset, options.whole_number('identities'))
-    features = feature_network(options['network'], options['weights'])
-    vectors = np.stack([features(image) for images in pictures.values() for image in images])
+    network = feature_network(options['network'], options['weights'])
+    vectors = in_batches(network, itertools.chain.from_iterable(pictures.values()))
     points = _project(vectors, options.number('perplexity', least=1), options.whole_number('seed', least=0))
     return _draw(dict(zip(pictures, np.split(points, len(pictures)))), identities)
 

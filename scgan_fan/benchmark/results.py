@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from scgan_fan.benchmark.image_set import ImageSet
-from scgan_fan.metrics.metric import Measure
 from scgan_fan.benchmark.statistics import Estimate
 from scgan_fan.benchmark.store import image_path
 from scgan_fan.images import read_image
+from scgan_fan.metrics.validation import Metric
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Results:
 
     Attributes:
         options: of the benchmark.
-        measures: metric -> Measure.
+        metrics: metric -> Metric.
         sets: dataset -> ImageSet, or the reason why it is not there.
         protocols: method -> what it does, in one line.
         competing: the methods that may be called the best.
@@ -51,7 +51,7 @@ class Results:
     """
 
     options: dict
-    measures: dict[str, Measure]
+    metrics: dict[str, Metric]
     sets: dict[str, ImageSet | str] = field(default_factory=dict)
     protocols: dict[str, str] = field(default_factory=dict)
     competing: set[str] = field(default_factory=set)

@@ -18,13 +18,14 @@ from tqdm import tqdm
 from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.fingerprint import file_hashes, fingerprint
 from scgan_fan.benchmark.image_set import ImageSet, NotRun
-from scgan_fan.metrics.metric import Measure
 from scgan_fan.benchmark.methods.base import Method
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import Estimate, bootstrap
 from scgan_fan.benchmark.store import Stopwatch, image_path, write_whole
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.images import read_image, write_image
+from scgan_fan.metrics.validation import Metric
 
 PART = 256  # images; what an interrupted metric loses at most
 
@@ -36,12 +37,12 @@ def run(options: dict, out: Path) -> Results:
         InputError: a block is wrong, or an image or weight file is damaged. What is not there at all is no error: the
             results say so.
     """
-    results = Results(options, {name: Measure(name, block) for name, block in options['metrics'].items()},
+    results = Results(options, {name: Metric(name, block) for name, block in options['metrics'].items()},
                       hashes=file_hashes([options['methods'], options['metrics']]))
     for name, block in options['datasets'].items():
         results.sets[name] = _open(name, block, options['size'])
         results.outcomes[name] = {}
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = choose_device('auto')
     for name, block in options['methods'].items():
         method = _build(name, block, device, results)
         for dataset, images in results.sets.items():
@@ -82,7 +83,7 @@ class _Run:
         self.method = method
         self.images = images
         self.options = results.options
-        self.measures = results.measures
+        self.metrics = results.metrics
         word = fingerprint(self.options['methods'][name], self.options['size'], images.digest)
         place = Path(quote(images.name, safe='')) / f'{quote(name, safe="")}-{word}'
         self.folder, self.rows_folder = out / 'images' / place, out / 'rows' / place
@@ -96,12 +97,12 @@ class _Run:
             return Outcome(not_run=str(reason))
         tqdm.write(f'  {self.images.name}: {len(self.images)} images restored, {stopwatch}')
         outcome = Outcome(folder=self.folder, images_per_second=stopwatch.images_per_second)
-        for measure in self.measures.values():
+        for metric in self.metrics.values():
             try:
-                self._measure(measure, outcome)
+                self._measure(metric, outcome)
             except InputError as reason:
-                outcome.not_measured[measure.name] = str(reason)
-                tqdm.write(f'  {self.images.name}: {measure.name} not measured: {reason}')
+                outcome.not_measured[metric.name] = str(reason)
+                tqdm.write(f'  {self.images.name}: {metric.name} not measured: {reason}')
         return outcome
 
     def _restore(self) -> Stopwatch:
@@ -118,49 +119,50 @@ class _Run:
                 progress.update(len(faces.keys))
         return stopwatch
 
-    def _measure(self, measure: Measure, outcome: Outcome) -> None:
-        if not measure.applies_to(self._inputs(0)):
+    def _measure(self, metric: Metric, outcome: Outcome) -> None:
+        if not metric.applies_to(self._inputs(0)):
             return
-        word = fingerprint(self.options['metrics'][measure.name])
-        folder = self.rows_folder / f'{quote(measure.name, safe="")}-{word}'
-        rows, stopwatch = self._rows(measure, folder)
-        figure = self._figure(measure, rows, folder)
+        word = fingerprint(self.options['metrics'][metric.name])
+        folder = self.rows_folder / f'{quote(metric.name, safe="")}-{word}'
+        rows, stopwatch = self._rows(metric, folder)
+        figure = self._figure(metric, rows, folder)
         if not np.isnan(figure.value):
-            outcome.rows[measure.name] = rows
-            outcome.figures[measure.name] = figure
-            tqdm.write(f'  {self.images.name}: {measure.name} {figure.value:.4f}, {stopwatch}')
+            outcome.rows[metric.name] = rows
+            outcome.figures[metric.name] = figure
+            tqdm.write(f'  {self.images.name}: {metric.name} {figure.value:.4f}, {stopwatch}')
 
-    def _rows(self, measure: Measure, folder: Path) -> tuple[np.ndarray, Stopwatch]:
+    def _rows(self, metric: Metric, folder: Path) -> tuple[np.ndarray, Stopwatch]:
         stopwatch, parts = Stopwatch(folder / 'speed.json'), []
-        with self._progress(measure.name) as progress:
+        with self._progress(metric.name) as progress:
             for begin in range(0, len(self.images), PART):
                 path = folder / f'{begin:06d}.npy'
                 if not path.exists():
-                    part = list(self._part(measure, begin, stopwatch, progress))
+                    part = list(self._part(metric, begin, stopwatch, progress))
                     write_whole(path, lambda aside: np.save(aside, np.array(part)))
                     stopwatch.save()
                 parts.append(np.load(path))
         return np.concatenate(parts), stopwatch
 
-    def _part(self, measure: Measure, begin: int, stopwatch: Stopwatch, progress: tqdm) -> Iterator:
-        for index in range(begin, min(begin + PART, len(self.images))):
-            inputs = self._inputs(index)
-            with stopwatch.timing(1):
-                yield measure.row(inputs)
-            progress.update()
+    def _part(self, metric: Metric, begin: int, stopwatch: Stopwatch, progress: tqdm) -> Iterator:
+        end, size = min(begin + PART, len(self.images)), self.options['batch_size']
+        for start in range(begin, end, size):
+            images = [self._inputs(index) for index in range(start, min(start + size, end))]
+            with stopwatch.timing(len(images)):
+                yield from metric.rows(images)
+            progress.update(len(images))
 
-    def _figure(self, measure: Measure, rows: np.ndarray, folder: Path) -> Estimate:
+    def _figure(self, metric: Metric, rows: np.ndarray, folder: Path) -> Estimate:
         """NaN where there is nothing to measure."""
-        resamples, seed = measure.resamples or self.options['resamples'], self.options['seed']
+        resamples, seed = metric.resamples or self.options['resamples'], self.options['seed']
         path = folder / f'figure-{resamples}-{seed}.npy'
         if not path.exists():
-            figures = np.array([measure.summary(rows), *bootstrap(rows, measure.summary, resamples, seed)], dtype=float)
+            figures = np.array([metric.summary(rows), *bootstrap(rows, metric.summary, resamples, seed)], dtype=float)
             write_whole(path, lambda aside: np.save(aside, figures))
         value, *resampled = np.load(path)
         return Estimate(value, np.array(resampled))
 
     def _inputs(self, index: int) -> dict:
-        """What metrics may ask for by name (see ``Measure.row``)."""
+        """What metrics may ask for by name (see ``Metric.rows``)."""
         faces = self.images.faces([index])
         key, = faces.keys
         images = {'img': read_image(image_path(self.folder, key)), 'lq': faces.lq[0]}

@@ -44,7 +44,7 @@ class DatasetTables:
     """
 
     def __init__(self, results: Results, dataset: str):
-        self._measures = results.measures
+        self._metrics = results.metrics
         self._competing = results.competing
         self._baseline = results.options['baseline']
         self._outcomes = results.outcomes[dataset]
@@ -54,7 +54,7 @@ class DatasetTables:
         images = results.sets[dataset]
         self._absent = images if isinstance(images, str) else None
         self.title = f'{dataset}: not run: {images}' if self._absent else f'{dataset}, N = {len(images)}'
-        self.metrics = [name for name in results.measures if self._has_published(name) or any(
+        self.metrics = [name for name in results.metrics if self._has_published(name) or any(
             name in outcome.figures or name in outcome.not_measured for outcome in self._outcomes.values())]
 
     def all(self) -> list[Table]:
@@ -92,13 +92,13 @@ class DatasetTables:
         return None
 
     def _verdict(self, difference: Estimate, metric: str) -> str:
-        return verdict(difference, self._measures[metric].better)
+        return verdict(difference, self._metrics[metric].better)
 
     def _has_published(self, metric: str) -> bool:
         return any(metric in figures for figures in self._published.values())
 
     def _head(self, metric: str) -> str:
-        return f'{metric} {ARROWS[self._measures[metric].better]}'
+        return f'{metric} {ARROWS[self._metrics[metric].better]}'
 
     def _digits(self, metric: str) -> int:
         """The same for all of a column."""

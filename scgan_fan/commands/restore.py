@@ -15,12 +15,13 @@ from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
 from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
-from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, choose_device, face_size, restore, restore_photo
+from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, face_size, restore, restore_photo
 from scgan_fan.network_loader import load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
 from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES

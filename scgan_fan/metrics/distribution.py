@@ -7,7 +7,7 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.metrics.features import LEGACY_BATCH, feature_network, reference_features
-from scgan_fan.metrics.validation import summarized_by
+from scgan_fan.metrics.validation import summarized_by, takes_batches
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -46,23 +46,25 @@ def _kid(rows: np.ndarray, reference, network: str = 'inception', weights: str |
 
 @METRIC_REGISTRY.register()
 @summarized_by(_fid)
+@takes_batches
 def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """FID of the images to a reference set. With another network than Inception it is a Frechet distance, not FID.
 
     Args:
-        img: uint8 BGR.
+        img: uint8 BGR (height, width, 3), or N of them (N, height, width, 3).
         network: see ``features.feature_network``; ``inception_legacy`` is the published code's FID.
         weights: file of the network.
         kwargs: ``reference``, a folder or LMDB or a list of them, and whatever else the option block holds.
 
     Returns:
-        The features of the image.
+        The features of the image or of each.
     """
     return feature_network(network, weights)(img[..., ::-1])
 
 
 @METRIC_REGISTRY.register()
 @summarized_by(_kid)
+@takes_batches
 def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """KID of the images to a reference set, times 100 as SCGAN prints it.
 
@@ -71,19 +73,20 @@ def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | No
         kwargs: ``reference``; ``subsets`` (100) of ``subset_size`` (1000, at most all); whatever else the block holds.
 
     Returns:
-        The features of the image.
+        The features of the image or of each.
     """
     return feature_network(network, weights)(img[..., ::-1])
 
 
 @METRIC_REGISTRY.register()
+@takes_batches
 def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: str = 'resnet101',
-                               weights: str | None = None, **kwargs) -> float:
+                               weights: str | None = None, **kwargs) -> float | np.ndarray:
     """Euclidean distance of the features of a restored and its true face: the number behind SCGAN's t-SNE plot.
 
     Args:
-        img, img2: uint8 BGR.
+        img, img2: as for ``calculate_fid``.
         network, weights, kwargs: as for ``calculate_fid``.
     """
     features = feature_network(network, weights)
-    return float(np.linalg.norm(features(img[..., ::-1]) - features(img2[..., ::-1])))
+    return np.linalg.norm(features(img[..., ::-1]) - features(img2[..., ::-1]), axis=-1)

@@ -1,8 +1,10 @@
-"""Networks that turn a picture into a vector, for the distances between sets of pictures.
+"""Networks that turn pictures into vectors, for the distances between sets of pictures.
 
-Each takes a ``uint8`` RGB image (height, width, 3) and gives ``float32`` (features,).
+Each takes ``uint8`` RGB images (..., height, width, 3), one or many, and gives ``float32`` (..., features).
 """
 import functools
+import itertools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.error import URLError
 
@@ -12,21 +14,24 @@ import torch.nn.functional as F
 from torchvision.models import inception_v3, resnet101
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
+from tqdm import tqdm
 
 from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only
 from scgan_fan.data.image_source import open_source
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.images import to_tensor
 from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.perceptual import load_lpips
 
 LEGACY_BATCH = 64
+BATCH = 32  # images on the device at once
+Vectors = Callable[[np.ndarray], np.ndarray]
 
 
 @functools.cache
-def feature_network(name: str, weights: str | None):
-    """The network of that name: image -> vector.
+def feature_network(name: str, weights: str | None) -> Vectors:
+    """The network of that name, on a GPU where there is one: images -> vectors.
 
     - ``inception``: pool-3 of the Inception that FID is defined by (2048; torch-fidelity).
     - ``inception_legacy``: pool-3 of torchvision's ImageNet Inception with its input transform, on [0, 1] data, as the
@@ -60,7 +65,7 @@ def _inception(weights: str | None):
     if weights is not None:
         read_checkpoint(weights)  # torch-fidelity would not say what is wrong with it
     network = FeatureExtractorInceptionV3('inception', ['2048'], feature_extractor_weights_path=weights)
-    return _vector(lambda image: network(torch.from_numpy(image.copy()).permute(2, 0, 1)[None])[0])
+    return _vectors(network, lambda images: network(images)[0])
 
 
 def _inception_legacy(weights: str | None):
@@ -71,10 +76,10 @@ def _inception_legacy(weights: str | None):
     network.transform_input = True
     pool = create_feature_extractor(network.eval(), ['avgpool'])
 
-    def features(image: np.ndarray) -> torch.Tensor:
-        unit = to_tensor(image)[None].add(1).div(2)
+    def features(images: torch.Tensor) -> torch.Tensor:
+        unit = _signed(images).add(1).div(2)
         return pool(F.interpolate(unit, (299, 299), mode='bilinear', align_corners=False))['avgpool']
-    return _vector(features)
+    return _vectors(pool, features)
 
 
 def _resnet101(weights: str | None):
@@ -83,34 +88,56 @@ def _resnet101(weights: str | None):
         load_weights(network, weights, 'resnet101')
     network.eval()
 
-    def features(image: np.ndarray) -> torch.Tensor:
-        larger = F.interpolate(to_tensor(image)[None].add(1).div(2), (224, 224), mode='bilinear', align_corners=False)
+    def features(images: torch.Tensor) -> torch.Tensor:
+        larger = F.interpolate(_signed(images).add(1).div(2), (224, 224), mode='bilinear', align_corners=False)
         return network(normalize(larger, IMAGENET_MEAN, IMAGENET_STD))
-    return _vector(features)
+    return _vectors(network, features)
 
 
 def _alexnet(weights: str | None):
     network = load_lpips(weights)
-
-    def features(image: np.ndarray) -> torch.Tensor:
-        return network.net(network.scaling_layer(to_tensor(image)[None])).relu5.mean(dim=(2, 3))
-    return _vector(features)
+    return _vectors(network, lambda images: network.net(network.scaling_layer(_signed(images))).relu5.mean(dim=(2, 3)))
 
 
-def _vector(features):
-    """``features`` without gradients, its result as a flat array."""
+def _dlib(weights: str | None) -> Vectors:
+    def vectors(images: np.ndarray) -> np.ndarray:
+        return descriptor(images) if images.ndim == 3 else np.stack([descriptor(image) for image in images])
+    return vectors
+
+
+def _signed(images: torch.Tensor) -> torch.Tensor:
+    """To [-1, 1], as ``images.to_tensor``."""
+    return images.float().div(127.5).sub(1)
+
+
+def _vectors(network: torch.nn.Module, features: Callable[[torch.Tensor], torch.Tensor]) -> Vectors:
+    """``features`` of ``uint8`` images (N, 3, height, width) on the network's device, as a function of arrays."""
+    device = choose_device('auto')
+    network.to(device)
+
     @torch.no_grad()
-    def vector(image: np.ndarray) -> np.ndarray:
-        return features(image).flatten().float().numpy()
-    return vector
+    def vectors(images: np.ndarray) -> np.ndarray:
+        batch = torch.from_numpy(images.reshape(-1, *images.shape[-3:]).copy()).to(device).permute(0, 3, 1, 2)
+        return features(batch).flatten(1).float().cpu().numpy().reshape(*images.shape[:-3], -1)
+    return vectors
 
 
 NETWORKS = {'inception': _inception, 'inception_legacy': _inception_legacy, 'alexnet': _alexnet,
-            'resnet101': _resnet101, 'dlib': lambda weights: descriptor}
+            'resnet101': _resnet101, 'dlib': _dlib}
 
 
 @functools.cache
 def reference_features(reference: tuple[str, ...], network: str, weights: str | None) -> np.ndarray:
     """(N, features) of the images of a folder, an LMDB or several of them."""
-    source, vector = open_source(list(reference)), feature_network(network, weights)
-    return np.stack([vector(source.read(index)) for index in range(len(source))])
+    source = open_source(list(reference))
+    numbers = tqdm(range(len(source)), desc='features of the reference set', unit='image', leave=False, delay=1)
+    return in_batches(feature_network(network, weights), map(source.read, numbers))
+
+
+def in_batches(vectors: Vectors, images: Iterable[np.ndarray]) -> np.ndarray:
+    """Vectors (N, features) of N images (height, width, 3), those of one size that follow each other together."""
+    rows = []
+    for _, alike in itertools.groupby(images, key=np.shape):
+        while batch := list(itertools.islice(alike, BATCH)):
+            rows.append(vectors(np.stack(batch)))
+    return np.concatenate(rows)

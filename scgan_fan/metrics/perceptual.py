@@ -9,6 +9,7 @@ from basicsr.metrics import calculate_niqe
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint, weights_only
+from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -28,12 +29,12 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
     """
     network = load_lpips(weights)
     with torch.no_grad():
-        return network(*(to_tensor(image[..., ::-1])[None] for image in (img, img2))).item()
+        return network(*(to_tensor(image[..., ::-1])[None].to(choose_device('auto')) for image in (img, img2))).item()
 
 
 @functools.cache
 def load_lpips(weights: str | None) -> torch.nn.Module:
-    """The network of ``calculate_lpips``, frozen."""
+    """The network of ``calculate_lpips``, frozen, on a GPU where there is one."""
     try:
         import lpips
     except ImportError as error:
@@ -47,7 +48,7 @@ def load_lpips(weights: str | None) -> torch.nn.Module:
                          'give the file as weights') from error
     if weights is not None:
         _load(network, read_checkpoint(weights), weights)
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(choose_device('auto'))
 
 
 def _load(network: torch.nn.Module, given: dict, path: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from basicsr.metrics import calculate_metric
 from basicsr.utils.registry import METRIC_REGISTRY
 
-from scgan_fan.errors import InputError
+from scgan_fan.errors import InputError, check_choice
 
 
 def summarized_by(summary):
@@ -24,9 +24,59 @@ def summarized_by(summary):
     return mark
 
 
+def takes_batches(metric):
+    """Mark a metric that also takes N images of one size, (N, height, width, 3), and gives N rows. Decorate as above."""
+    metric.takes_batches = True
+    return metric
+
+
 def mean(rows: np.ndarray, **options) -> float:
     """The summary of a metric that names none."""
     return float(rows.mean())
+
+
+class Metric:
+    """A metric with its options.
+
+    Args:
+        name: what the option file calls it.
+        block: as in BasicSR's ``val: metrics``, with ``type`` and ``better`` (higher, the default, or lower); and
+            ``resamples`` of its bootstrap, where a benchmark's number would take too long.
+        owner: of the block, for errors.
+
+    Raises:
+        InputError: the type is unknown. The methods raise it where the metric cannot be computed.
+    """
+
+    def __init__(self, name: str, block: dict, owner: str = 'metrics'):
+        if block.get('type') not in METRIC_REGISTRY:
+            raise InputError(f'{owner}: {name}: unknown metric {block.get("type")!r}')
+        self.name = name
+        self.better = block.get('better', 'higher')
+        check_choice(f'{owner}: {name}: better', self.better, ('higher', 'lower'))
+        self.resamples = block.get('resamples')
+        self._block = {key: value for key, value in block.items() if key != 'resamples'}
+        self._needed = needed_inputs(block)
+
+    def applies_to(self, inputs: dict) -> bool:
+        """Whether ``inputs`` has all that the metric needs."""
+        return self._needed <= inputs.keys()
+
+    def rows(self, images: list[dict]) -> list[float | np.ndarray]:
+        """What the metric says of each image, of all of them at once where it can.
+
+        Args:
+            images: for each the arguments that metrics may ask for by name: ``uint8`` BGR images (height, width, 3):
+                ``img``, restored; ``lq``; and ``img2``, the true one, where there is one. ``key``: its name.
+        """
+        if getattr(METRIC_REGISTRY.get(self._block['type']), 'takes_batches', False):
+            stacked = {name: np.stack([inputs[name] for inputs in images]) for name in self._needed}
+            return list(calculate_metric(stacked, self._block))
+        return [calculate_metric(inputs, self._block) for inputs in images]
+
+    def summary(self, rows: np.ndarray) -> float | None:
+        """The figure of a set, of rows (N, ...); None where there is nothing to measure."""
+        return summarize(self._block, rows)
 
 
 class ValidationMetrics:
@@ -40,22 +90,18 @@ class ValidationMetrics:
     """
 
     def __init__(self, blocks: dict[str, dict]):
-        for name, block in blocks.items():
-            if block.get('type') not in METRIC_REGISTRY:
-                raise InputError(f'val: metrics: {name}: unknown metric {block.get("type")!r}')
-        self.blocks = blocks
-        self.needed = {name: needed_inputs(block) for name, block in blocks.items()}
+        self.metrics = {name: Metric(name, block, 'val: metrics') for name, block in blocks.items()}
         self.rows = {name: [] for name in blocks}
 
     def add(self, inputs: dict) -> None:
         """Take in an image: the arguments that metrics may ask for by name."""
-        for name, rows in self.rows.items():
-            if self.needed[name] <= inputs.keys():
-                rows.append(calculate_metric(inputs, self.blocks[name]))
+        for name, metric in self.metrics.items():
+            if metric.applies_to(inputs):
+                self.rows[name] += metric.rows([inputs])
 
     def results(self) -> dict[str, float]:
         """Metric -> its figure for the set, in the option file's order; those with nothing to measure are left out."""
-        results = {name: summarize(self.blocks[name], np.array(rows)) for name, rows in self.rows.items() if rows}
+        results = {name: self.metrics[name].summary(np.array(rows)) for name, rows in self.rows.items() if rows}
         return {name: value for name, value in results.items() if value is not None}
 
 

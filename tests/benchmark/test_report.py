@@ -9,10 +9,10 @@ from runs import run
 from scgan_fan.benchmark import gallery, report, runner
 from scgan_fan.benchmark.options import read_options
 from scgan_fan.benchmark.results import Outcome, Results
-from scgan_fan.metrics.metric import Measure
 from scgan_fan.benchmark.statistics import Estimate
 from scgan_fan.benchmark.tables import DatasetTables
 from scgan_fan.images import read_image
+from scgan_fan.metrics.validation import Metric
 
 BENCHMARK = ('-c', 'import sys; from scgan_fan import commands; sys.exit(commands.main())', 'benchmark')
 DIFFERENCES = np.linspace(-0.1, 0.1, 101)
@@ -20,7 +20,7 @@ DIFFERENCES = np.linspace(-0.1, 0.1, 101)
 
 def results_of(values: dict[str, float], better: str = 'higher', published: dict | None = None, **not_run) -> Results:
     """Results on one set, whose bootstrap moves all methods by up to 1 together, and each by up to 0.1 alone."""
-    measures = {'psnr': Measure('psnr', {'type': 'calculate_psnr', 'better': better})}
+    metrics = {'psnr': Metric('psnr', {'type': 'calculate_psnr', 'better': better})}
     common = np.random.default_rng(0).uniform(-1, 1, len(DIFFERENCES))
     outcomes = {}
     for index, (name, value) in enumerate(values.items()):
@@ -28,7 +28,7 @@ def results_of(values: dict[str, float], better: str = 'higher', published: dict
         outcomes[name] = Outcome(figures={'psnr': Estimate(value, value + common + alone)})
     outcomes.update({name: Outcome(not_run=reason) for name, reason in not_run.items()})
     options = {'baseline': next(iter(values)), 'published': published or {}}
-    return Results(options, measures, sets={'faces': range(250)}, competing=set(values) - {'truth'},
+    return Results(options, metrics, sets={'faces': range(250)}, competing=set(values) - {'truth'},
                    outcomes={'faces': outcomes})
 
 

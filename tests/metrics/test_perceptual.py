@@ -10,7 +10,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from scgan_fan.errors import InputError
 from scgan_fan.faces.drawn import draw_face
 from scgan_fan.metrics import calculate_lpips, calculate_niqe_enlarged
-from scgan_fan.metrics.features import feature_network
+from scgan_fan.metrics.features import feature_network, in_batches
+from scgan_fan.metrics.validation import Metric
 
 
 @pytest.fixture(scope='module')
@@ -53,6 +54,21 @@ def test_features_of_its_alexnet(faces, random_lpips):
     with torch.no_grad():
         expected = network.net.forward(network.scaling_layer(image)).relu5.mean(dim=(2, 3))[0]
     assert np.allclose(row, expected.numpy(), rtol=1e-4, atol=1e-6) and row.shape == (256,)
+
+
+def test_features_of_a_batch_are_those_of_each_image(faces, random_lpips):
+    vectors = feature_network('alexnet', random_lpips[1])
+    images = [*faces, np.zeros((40, 48, 3), np.uint8), faces[0]]  # one of another size
+    rows = in_batches(vectors, images)
+    assert rows.shape == (4, 256) and rows.dtype == np.float32
+    assert np.allclose(rows, [vectors(image) for image in images], rtol=1e-5, atol=1e-6)
+
+
+def test_a_metric_of_batches_gives_the_rows_of_each_image(faces, random_lpips):
+    metric = Metric('it', {'type': 'calculate_feature_distance', 'network': 'alexnet', 'weights': random_lpips[1]})
+    images = [{'img': faces[0], 'img2': faces[1], 'key': 'a'}, {'img': faces[1], 'img2': faces[1], 'key': 'b'}]
+    first, second = metric.rows(images)
+    assert first == pytest.approx(metric.rows(images[:1])[0], rel=1e-5) and first > second == 0
 
 
 def test_lpips_of_other_weights(tmp_path):
