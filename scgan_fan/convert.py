@@ -25,7 +25,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     """Convert a file of weights.
 
     Args:
-        source: anything that ``network_loader.load_restorer`` reads, but ONNX. The moving average of the weights is taken
+        source: anything that ``network_loader.load_restorer`` reads, but ONNX. The moving average is taken
             where the checkpoint has one.
         target: the file to write, ``.pth`` or ``.safetensors``.
         channel_order: of the images of the result. With ``rgb`` it can be used everywhere, without saying more; the

@@ -171,7 +171,7 @@ PARTS = {'step': bench_step, 'restoring': bench_restoring, 'loading': bench_load
 
 
 def parse_arguments() -> tuple[dict, argparse.Namespace]:
-    """The option file, changed by BasicSR's flags so that nothing is loaded or continued; and what is asked for here."""
+    """The option file, changed by BasicSR's flags and with nothing to load or continue; and what is asked for here."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      allow_abbrev=False)
     parser.add_argument('--only', nargs='+', choices=PARTS, help='default: all')

@@ -1,7 +1,7 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
-``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules of the package; the others
-lie here.
+``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules elsewhere; the others lie
+here.
 """
 import importlib
 import os

@@ -25,7 +25,7 @@ def summarized_by(summary):
 
 
 def takes_batches(metric):
-    """Mark a metric that also takes N images of one size, (N, height, width, 3), and gives N rows. Decorate as above."""
+    """Mark a metric that also takes N images of one size, (N, height, width, 3), and gives N rows."""
     metric.takes_batches = True
     return metric
 
