@@ -7,8 +7,7 @@ from pathlib import Path
 
 
 def kill_at(module, name: str, calls: int, write: Callable, folder: Path, output: Path) -> None:
-    """``write(folder, output)`` in a process that is killed when ``module.name`` is called, ``calls`` of its calls being
-    done before."""
+    """``write(folder, output)`` in a process that is killed at a call of ``module.name``, after ``calls`` others."""
     child = multiprocessing.get_context('fork').Process(target=_write_and_die,
                                                         args=(module, name, calls, write, folder, output))
     child.start()

@@ -186,7 +186,8 @@ def _paint_backdrop(rng: np.random.Generator, side: int) -> np.ndarray:
     pixels = cv2.resize(colours.astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
     for _ in range(rng.integers(0, 6)):  # furniture, windows, people, all out of focus
         corner, size = rng.uniform(-0.2, 1, 2) * side, rng.uniform(0.1, 0.7, 2) * side
-        cv2.rectangle(pixels, corner.astype(int).tolist(), (corner + size).astype(int).tolist(), _muted(rng).tolist(), -1)
+        near, far = (place.astype(int).tolist() for place in (corner, corner + size))
+        cv2.rectangle(pixels, near, far, _muted(rng).tolist(), -1)
     return cv2.blur(pixels, (side // 12, side // 12))
 
 
@@ -272,7 +273,7 @@ def _paint_head(canvas: _Canvas, face: Face, look: _Look, light: _Light, rng: np
 
 
 def _splat(face: Face, turned: np.ndarray, colours: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The grid of the unrolled head, ``turned``, as it is seen: colours, where there are any, and where it is ``before``.
+    """The grid of the unrolled head, ``turned``, as it is seen: colours, where any are, and where it is ``before``.
 
     At half the resolution of the canvas, so that vertices leave no gaps where the surface is stretched.
     """
@@ -333,7 +334,8 @@ def _paint_nose(canvas: _Canvas, face: Face, look: _Look) -> None:
         wing = face.places((side * 14, 34), (side * 18, 38), (side * 18, 43), (side * 14, 46))
         canvas.tint(canvas.stroke(_curve(wing), 1.0, 1.2), shade, facing)
         fold = face.places((side * 20, 43), (side * 27, 52), (side * 33, 62), (side * 35, 70))
-        canvas.tint(canvas.stroke(_curve(fold), 1.2, 1.6), shade, facing * np.clip(look.age + face.expression.smile, 0, 1))
+        depth = np.clip(look.age + face.expression.smile, 0, 1)
+        canvas.tint(canvas.stroke(_curve(fold), 1.2, 1.6), shade, facing * depth)
 
 
 def _paint_mouth(canvas: _Canvas, face: Face, look: _Look) -> None:
