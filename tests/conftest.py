@@ -37,6 +37,13 @@ SEMI_CYCLE = {
 }
 
 
+@pytest.fixture(params=['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])
+def device(request, monkeypatch) -> str:
+    """Where tests of networks, losses and metrics make their tensors: the processor, and the GPU where there is one."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)  # its rounding is above the tests' tolerances
+    return request.param
+
+
 @pytest.fixture
 def semi_cycle() -> dict:
     """Options of a small SCGAN, without a heatmap block; a copy to change."""

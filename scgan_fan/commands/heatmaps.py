@@ -1,11 +1,11 @@
 """Store the heatmaps that the frozen FAN of ``train: heatmap_opt`` draws of the HR faces, so that training need not
 draw them in each step. Both the faces as they are and mirrored: augment may flip, and nothing else.
 
-    scgan-fan heatmaps datasets/hr_train.lmdb -o datasets/hr_train_heatmaps.lmdb
-    scgan-fan heatmaps datasets/hr_train.lmdb -o datasets/hr_train_heatmaps.lmdb --fan 2dfan4 --half
+    scgan-fan heatmaps datasets/hr_train.lmdb -o datasets/hr_train_heatmaps
+    scgan-fan heatmaps datasets/hr_train.lmdb -o datasets/hr_train_heatmaps --fan 2dfan4 --half
 
-Then name OUT.lmdb as ``heatmaps`` in the dataset of the option file. A face takes 544 KiB with fan64, 2.1 MiB with
-2dfan4, with --half the half. Interrupted, it continues when the same command is given again.
+Then name OUT as ``heatmaps`` in the dataset of the option file. A face takes 544 KiB with fan64, 2.1 MiB with
+2dfan4, with --half the half. All is written aside and moved into place at the end, so what is there is whole.
 """
 import argparse
 
@@ -21,7 +21,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='folder or LMDB of HR faces: all that dataroot_gt '
                         'names, in the same order')
-    parser.add_argument('-o', '--output', required=True, metavar='OUT.lmdb')
+    parser.add_argument('-o', '--output', required=True, metavar='OUT')
     parser.add_argument('--size', type=positive, default=64, help='gt_size of the dataset. Default: %(default)s')
     as_in = parser.add_argument_group('as in train: heatmap_opt')
     as_in.add_argument('--fan', default='fan64', help='fan64, 2dfan4 or a path. Default: %(default)s')

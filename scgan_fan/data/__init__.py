@@ -10,7 +10,7 @@
 ``landmark_files``   68 points of many images, from .npz, .csv or .pts
 ``lmdb_writer``      what ``scgan-fan lmdb`` runs
 ``heatmap_store``    the heatmaps of HR faces, drawn once
-``resumable_lmdb``   what both write, safe from a kill at any moment
+``whole_folder``     what both write: all of it or, after a kill at any moment, nothing that counts
 """
 import cv2
 

@@ -1,13 +1,13 @@
 """Heatmaps that a frozen FAN draws of HR faces, stored so that training need not draw them anew in each step.
 
-    hr_heatmaps.lmdb/
-        data.mdb        SHA-256 of a face's pixels -> its heatmaps (maps, height, width), float32 or float16
-        heatmaps.json   how they were drawn, their shape and precision, and each face's key with its SHA-256
+    hr_heatmaps/
+        heatmaps.npy    rows of a face's SHA-256 and its heatmaps (maps, height, width), float32 or float16
+        heatmaps.json   how they were drawn, and each face's key with the SHA-256 of its pixels and its mirror image's
         inputs.sha256   of the faces, and of how their heatmaps were drawn and stored
 
-Every face has two entries, its own and its mirror image's: FAN(flip(x)) is not flip(FAN(x)). Found by their pixels,
-heatmaps are of the image that is trained on or are not found at all. See ``scgan_fan.data.resumable_lmdb`` for how
-the LMDB survives a kill.
+Every face has two rows, its own and its mirror image's: FAN(flip(x)) is not flip(FAN(x)). Found by their pixels,
+heatmaps are of the image that is trained on or are not found at all. The array is mapped into memory: a row is read
+from disk when it is asked for. All is whole or not there (``scgan_fan.data.whole_folder``).
 
 A face takes 544 KiB with fan64 (68 maps of 32x32 in float32, twice), 2.1 MiB with 2dfan4. float16 halves that and
 changes the loss by 1e-5 and its gradient by 5e-5 of their size, measured with fan64 on what a small network restored
@@ -16,7 +16,7 @@ does not compress: deflate saves 7 %, of sorted bytes 15 %, and takes longer tha
 """
 import hashlib
 import json
-from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +24,9 @@ import torch
 from tqdm import tqdm
 
 from scgan_fan.data.augment import Augmentation
-from scgan_fan.data.image_source import hash_pixels, open_source, read_entry
-from scgan_fan.data.resumable_lmdb import MARKERS, ResumableLmdb
+from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.data.sizes import read_hr
+from scgan_fan.data.whole_folder import DATA, MARKERS, WholeFolder
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -35,15 +35,15 @@ MAKE_AGAIN = 'write them again with scgan-fan heatmaps'
 
 def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: bool = False, overwrite: bool = False,
                    batch: int = 16) -> int | None:
-    """Store the heatmaps of HR faces and of their mirror images. Called again after an interruption it continues.
+    """Store the heatmaps of HR faces and of their mirror images.
 
     Args:
         inputs: what the dataset has as ``dataroot_gt``: folders and LMDBs.
-        output: the LMDB, a path that ends with ``.lmdb``.
+        output: the folder to write.
         loss: the ``HeatmapLoss`` that draws them, on the device where it is to do so.
         size: the dataset's ``gt_size``; larger faces are reduced to it.
         half: store float16.
-        overwrite: replace what is at ``output``, unless it is what an interrupted call with these arguments left.
+        overwrite: replace what is at ``output``.
         batch: faces that FAN sees at once, beside their mirror images.
 
     Returns:
@@ -53,28 +53,33 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
         InputError: a face cannot be read or is smaller, ``output`` cannot be written or was made of something else.
     """
     source = open_source(inputs)
-    indices = range(len(source))
-    hashes = [hash_pixels(read_hr(source, index, size)) for index in tqdm(indices, 'reading', unit='image')]
-    precision = np.dtype(np.float16 if half else np.float32)
-    content = {'drawn_by': loss.drawn_by(), 'size': size, 'precision': precision.name,
-               'faces': dict(zip(source.keys, hashes))}
-    fingerprint = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    store = ResumableLmdb(output, 'heatmaps', fingerprint, 'other faces, another FAN or other options')
-
-    def work(part: range) -> Iterator[tuple[dict, dict[str, bytes]]]:
-        faces = [read_hr(source, index, size) for index in part]
-        mirrored = [face[:, ::-1] for face in faces]
-        drawn = _draw(loss, faces + mirrored).astype(precision)
-        for face, mirror, own, other in zip(faces, mirrored, drawn[:len(faces)], drawn[len(faces):]):
-            yield {'shape': own.shape}, {hash_pixels(face): own.tobytes(), hash_pixels(mirror): other.tobytes()}
-
-    if not store.begin(overwrite):
+    hashes = [[hash_pixels(image) for image in _both_ways(source, index, size)]
+              for index in tqdm(range(len(source)), 'reading', unit='image')]
+    precision = 'float16' if half else 'float32'
+    content = json.dumps({'drawn_by': loss.drawn_by(), 'size': size, 'precision': precision,
+                          'faces': dict(zip(source.keys, hashes))}, indent=1)
+    folder = WholeFolder(output, 'heatmaps', hashlib.sha256(content.encode()).hexdigest(),
+                         'other faces, another FAN or other options')
+    if folder.is_finished(overwrite):
         return None
-    with store:
-        outcomes = store.resume(hashes)
-        store.work_off(indices, outcomes, work, batch)
-    store.finish(json.dumps({'shape': outcomes[0]['shape'], **content}, indent=1))
+    with folder.aside() as part, (part / DATA['heatmaps']).open('wb') as file:
+        for start in tqdm(range(0, len(source), batch), 'drawing', unit='batch'):
+            indices = range(start, min(start + batch, len(source)))
+            maps = _draw(loss, [image for index in indices for image in _both_ways(source, index, size)])
+            rows = np.empty(len(maps), [('sha256', 'S64'), ('maps', precision, maps.shape[1:])])
+            rows['sha256'], rows['maps'] = [sha256 for index in indices for sha256 in hashes[index]], maps
+            if start == 0:
+                header = np.lib.format.header_data_from_array_1_0(rows)
+                np.lib.format.write_array_header_1_0(file, {**header, 'shape': (2 * len(source),)})
+            file.write(rows.tobytes())
+        (part / MARKERS['heatmaps']).write_text(content, encoding='utf-8')
     return len(source)
+
+
+def _both_ways(source, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """A face and its mirror image."""
+    face = read_hr(source, index, size)
+    return face, face[:, ::-1]
 
 
 @torch.no_grad()
@@ -87,7 +92,7 @@ class HeatmapStore:
     """What ``write_heatmaps`` has written.
 
     Args:
-        path: the LMDB.
+        path: the folder.
 
     Raises:
         InputError: it is not there, not finished or damaged. The methods raise it where something does not match.
@@ -96,16 +101,24 @@ class HeatmapStore:
     def __init__(self, path: str | Path):
         folder = Path(path).expanduser()
         self.path = str(folder)
-        marker = folder / MARKERS['heatmaps']
+        self._data, marker = folder / DATA['heatmaps'], folder / MARKERS['heatmaps']
         try:
             content = json.loads(marker.read_text(encoding='utf-8'))
             self.drawn_by, self.size, self._faces = content['drawn_by'], content['size'], content['faces']
-            self._shape, self._precision = tuple(content['shape']), np.dtype(content['precision'])
+            self._rows = {sha256: row for row, sha256 in enumerate(chain.from_iterable(self._faces.values()))}
         except FileNotFoundError:
             raise InputError(f'{path}: has no {marker.name}: no heatmaps, or not all of them; scgan-fan heatmaps '
                              'writes them') from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f'{marker}: damaged ({type(error).__name__}); {MAKE_AGAIN}') from error
+        self._map()
+
+    def _map(self) -> np.ndarray:
+        """Mapped anew for each read: a mapping that is kept would be copied, whole, to processes that are spawned."""
+        try:
+            return np.lib.format.open_memmap(self._data, mode='r')
+        except (OSError, ValueError) as error:
+            raise InputError(f'{self._data}: damaged or not there ({error}); {MAKE_AGAIN} --overwrite') from error
 
     def check_faces(self, keys: list[str], size: int, augment: Augmentation | None) -> None:
         """Refuse to serve a dataset of images that have no heatmaps here, by their keys, size and augmentation."""
@@ -138,12 +151,12 @@ class HeatmapStore:
         Returns:
             ``float32`` (maps, height, width), maps: landmarks times stacks.
         """
-        data = read_entry(self.path, hash_pixels(face))
-        if data is None:
+        sha256 = hash_pixels(face)
+        row = self._map()[self._rows[sha256]] if sha256 in self._rows else None
+        if row is None or row['sha256'] != sha256.encode():
             raise InputError(f'{name}: {self.path} has no heatmaps of these pixels, but of another image of this name; '
                              f'{MAKE_AGAIN} --overwrite')
-        maps = np.frombuffer(data, self._precision).astype(np.float32).reshape(self._shape)
-        return torch.from_numpy(maps)
+        return torch.from_numpy(row['maps'].astype(np.float32))
 
 
 def open_heatmaps(path: str | None, keys: list[str], size: int, augment: Augmentation | None) -> HeatmapStore | None:

@@ -1,4 +1,4 @@
-"""Folders and lists of images -> one LMDB in BasicSR's layout, which a kill at any moment does not harm.
+"""Folders and lists of images -> one LMDB in BasicSR's layout.
 
     faces.lmdb/
         data.mdb        key -> PNG file, RGB, 8 bit
@@ -6,7 +6,7 @@
         skipped.txt     what was left out: path, tab, reason
         inputs.sha256   of the images that it was made of (keys, paths, bytes of the files) and their size
 
-See ``scgan_fan.data.resumable_lmdb`` for how it survives. Images are taken in the order of the listing.
+It is whole or not there (``scgan_fan.data.whole_folder``). Images are taken in the order of the listing.
 """
 import dataclasses
 import hashlib
@@ -19,17 +19,21 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from scgan_fan.data.image_source import hash_pixels, list_images, make_key, make_unique
-from scgan_fan.data.resumable_lmdb import ResumableLmdb
 from scgan_fan.data.sizes import centre_square, reduce_area
+from scgan_fan.data.whole_folder import MARKERS, WholeFolder
 from scgan_fan.errors import InputError
 from scgan_fan.images import read_image
 
 PNG_COMPRESSION = 1  # zlib level; also the last column of meta_info.txt
 LONGEST_KEY = 511  # bytes, a limit of LMDB
+PORTION = 500  # images that are encoded before they are stored
+FIRST_MAP_SIZE = 2**28  # bytes that the LMDB may grow to before it is allowed twice as many
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a job; one line of the journal. ``skipped`` is the reason, empty if the image is stored."""
+    """What became of a job. ``skipped`` is the reason, empty if the image is stored."""
     skipped: str = ''
     height: int = 0
     width: int = 0
@@ -58,21 +62,19 @@ class Summary:
     skipped: Counter
 
 
-def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers: int = 1, overwrite: bool = False,
-               batch: int = 500) -> Summary | None:
+def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers: int = 1,
+               overwrite: bool = False) -> Summary | None:
     """Store the images of ``inputs`` as RGB PNGs under ``make_key`` of their names, made unique with the input's name.
 
     Images that are not RGB are converted; unreadable ones, those smaller than ``size`` and those whose stored pixels
-    would equal an earlier image's are skipped. Called again after an interruption it continues and gives the same
-    entries and text files (``data.mdb`` may arrange its pages otherwise).
+    would equal an earlier image's are skipped. The result does not depend on the workers.
 
     Args:
         inputs: folders, and ``.txt`` files with an image path in each line (relative to the file's folder).
         output: the LMDB, a path that ends with ``.lmdb``.
         size: crop the central square and reduce it to this side, pixels. None: keep images as they are.
         workers: processes that decode and encode.
-        overwrite: replace what is at ``output``, unless it is what an interrupted call with these inputs left.
-        batch: images in one transaction.
+        overwrite: replace what is at ``output``.
 
     Returns:
         What was stored and what was not, or None where ``output`` is finished already.
@@ -80,14 +82,15 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     Raises:
         InputError: no images, none usable, an ``output`` that cannot be written or was made of other inputs.
     """
+    if Path(output).suffix != '.lmdb':
+        raise InputError(f'{output}: the output must end with .lmdb; BasicSR tells LMDBs from folders by that')
     jobs = list_jobs(inputs, size)
-    store = ResumableLmdb(output, 'images', _fingerprint(jobs), 'other images or another --size')
-    if not store.begin(overwrite):
+    folder = WholeFolder(output, 'images', _fingerprint(jobs), 'other images or another --size')
+    if folder.is_finished(overwrite):
         return None
-    with multiprocessing.Pool(workers, _quiet_worker) as pool, store:
-        outcomes = store.resume(job.key for job in jobs)
-        store.work_off(jobs, outcomes, _Encoder(pool, jobs, outcomes), batch)
-    return _finish(store, jobs, [Outcome(**outcome) for outcome in outcomes])
+    with folder.aside() as part, multiprocessing.Pool(workers, _quiet_worker) as pool:
+        outcomes = _store(part, jobs, _encode_all(pool, jobs))
+        return _write_texts(part, list(zip(jobs, outcomes, strict=True)))
 
 
 def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
@@ -120,33 +123,54 @@ def _fingerprint(jobs: list[Job]) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
-class _Encoder:
-    """Images to outcomes and entries, by a pool of workers; an image that equals an earlier one is skipped."""
+def _encode_all(pool, jobs: list[Job]) -> Iterator[tuple[Outcome, bytes]]:
+    """In portions: without them fast processes would fill the memory before a slow disk."""
+    for start in range(0, len(jobs), PORTION):
+        yield from pool.imap(_encode, jobs[start:start + PORTION], chunksize=8)
 
-    def __init__(self, pool, jobs: list[Job], outcomes: list[dict]):
-        self._pool = pool
-        self._seen = {outcome['digest']: job for job, outcome in zip(jobs, outcomes) if not outcome['skipped']}
 
-    def __call__(self, jobs: list[Job]) -> Iterator[tuple[dict, dict[str, bytes]]]:
-        for job, (outcome, png) in zip(jobs, self._pool.imap(_encode, jobs, chunksize=8)):
-            original = job if outcome.skipped else self._seen.setdefault(outcome.digest, job)
+def _store(part: Path, jobs: list[Job], encoded: Iterator[tuple[Outcome, bytes]]) -> list[Outcome]:
+    """Write data.mdb; what became of each job. An image that equals an earlier one is skipped."""
+    outcomes, seen = [], {}
+    # The environment is opened after the processes are forked, which must not inherit it. Nothing is synchronized
+    # before the end: what a crash leaves is thrown away.
+    with lmdb.open(str(part), map_size=FIRST_MAP_SIZE, sync=False) as environment:
+        for job, (outcome, png) in tqdm(zip(jobs, encoded), 'storing', len(jobs), unit='image'):
+            original = job if outcome.skipped else seen.setdefault(outcome.digest, job)
             if original is not job:
                 outcome = Outcome(f'duplicate: same pixels as {original.path}')
-            yield dataclasses.asdict(outcome), {} if outcome.skipped else {job.key: png}
+            if not outcome.skipped:
+                _put(environment, job.key, png)
+            outcomes.append(outcome)
+    return outcomes
 
 
-def _finish(store: ResumableLmdb, jobs: list[Job], outcomes: list[Outcome]) -> Summary:
-    results = list(zip(jobs, outcomes, strict=True))
+def _put(environment: lmdb.Environment, key: str, value: bytes) -> None:
+    try:
+        with environment.begin(write=True) as transaction:
+            transaction.put(key.encode(), value)
+    except lmdb.MapFullError:
+        environment.set_mapsize(2 * environment.info()['map_size'])
+        _put(environment, key, value)
+    except lmdb.Error as error:
+        raise InputError(f'{environment.path()}: cannot be written ({error}); make room, then give the same command '
+                         'again') from error
+
+
+def _write_texts(part: Path, results: list[tuple[Job, Outcome]]) -> Summary:
     skipped = [(job, outcome.skipped) for job, outcome in results if outcome.skipped]
     stored = [(job, outcome) for job, outcome in results if not outcome.skipped]
-    store.write('skipped.txt', ''.join(f'{job.path}\t{reason}\n' for job, reason in skipped))
+    _write_lines(part / 'skipped.txt', [f'{job.path}\t{reason}' for job, reason in skipped])
     if not stored:
-        raise InputError(f'{store.folder}: none of the {len(jobs)} images can be used; the reasons are in skipped.txt '
-                         'there')
-    store.finish(''.join(f'{job.key}.png ({outcome.height},{outcome.width},3) {PNG_COMPRESSION}\n'
-                         for job, outcome in stored))
+        raise InputError(f'{part}: none of the {len(results)} images can be used; the reasons are in skipped.txt there')
+    _write_lines(part / MARKERS['images'], [f'{job.key}.png ({outcome.height},{outcome.width},3) {PNG_COMPRESSION}'
+                                            for job, outcome in stored])
     return Summary(stored=len(stored), converted=sum(outcome.converted for _, outcome in stored),
                    skipped=Counter(reason.split(':')[0] for _, reason in skipped))
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='surrogateescape', newline='')
 
 
 def _quiet_worker() -> None:
@@ -159,7 +183,7 @@ def _encode(job: Job) -> tuple[Outcome, bytes]:
         return Outcome(f'name too long: {len(job.key)} bytes encoded, {LONGEST_KEY} at most'), b''
     try:
         image, converted = _read_as_rgb(job.path)
-    except InputError:  # its wording is not repeated: the same image must give the same line in each run
+    except InputError:
         return Outcome('unreadable: missing, damaged or no image'), b''
     height, width = image.shape[:2]
     if job.size is not None:

@@ -31,7 +31,8 @@ def yaw(landmarks: torch.Tensor) -> torch.Tensor:
     Returns:
         (N,) degrees in [-90, 90], float64; above 0 the nose points to the right of the image.
     """
-    camera = (_fit() @ landmarks[:, _INNER].double())[:, :3].transpose(1, 2)  # (N, 2, 3), without the translation
+    projection = _fit().to(landmarks.device) @ landmarks[:, _INNER].double()
+    camera = projection[:, :3].transpose(1, 2)  # (N, 2, 3), without the translation
     left, _, right = torch.linalg.svd(camera, full_matrices=False)
     x_axis, y_axis = (left @ right).unbind(dim=1)  # the image's axes as directions in the head
     towards_viewer = torch.linalg.cross(x_axis, y_axis)

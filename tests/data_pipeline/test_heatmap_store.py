@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from killing import count_resumed, kill_at
+from killing import kill_at
 from scgan_fan.commands import heatmaps as command
+from scgan_fan.data import heatmap_store, whole_folder
 from scgan_fan.data.heatmap_store import HeatmapStore, write_heatmaps
 from scgan_fan.data.image_source import close_environments
 from scgan_fan.data.lmdb_writer import write_lmdb
@@ -31,11 +32,11 @@ def loss():
 
 @pytest.fixture(scope='module')
 def faces(tmp_path_factory, write_faces, loss):
-    """Folders ``hr`` and ``lr`` of faces with the same names, ``large`` ones, and ``heatmaps.lmdb`` of ``hr``."""
+    """Folders ``hr`` and ``lr`` of faces with the same names, ``large`` ones, and ``heatmaps`` of ``hr``."""
     root = tmp_path_factory.mktemp('faces')
     for name, size in (('hr', SIZE), ('lr', SIZE // 4), ('large', 45)):
         write_faces(root / name, COUNT, size)
-    write(root / 'hr', root / 'heatmaps.lmdb', loss)
+    write(root / 'hr', root / 'heatmaps', loss)
     return root
 
 
@@ -45,7 +46,7 @@ def write(folder, output, loss, **options):
 
 def build(dataset, root, **options):
     return dataset({'type': dataset.__name__, 'dataroot_gt': str(root / 'hr'), 'gt_size': SIZE, 'scale': 4,
-                    'heatmaps': str(root / 'heatmaps.lmdb'), **options})
+                    'heatmaps': str(root / 'heatmaps'), **options})
 
 
 def unpaired(root, **options):
@@ -91,30 +92,29 @@ def test_heatmaps_are_of_the_image_as_it_is_given(faces, loss, dataset, augment)
 
 def test_larger_faces_are_reduced_before(faces, loss, tmp_path):
     """By a factor that is no whole number, mirrored or not."""
-    write(faces / 'large', tmp_path / 'h.lmdb', loss)
-    options = {'dataroot_gt': str(faces / 'large'), 'heatmaps': str(tmp_path / 'h.lmdb')}
+    write(faces / 'large', tmp_path / 'maps', loss)
+    options = {'dataroot_gt': str(faces / 'large'), 'heatmaps': str(tmp_path / 'maps')}
     assert all(near(item['heatmaps'], drawn(loss, item['gt']))
                for item in map(unpaired(faces, augment=FLIP, **options).__getitem__, range(2 * COUNT)))
 
 
 def test_all_stacks_of_the_mean(faces, loss, tmp_path):
     mean = HeatmapLoss(1.0, 'random', TINY_FAN, input_size=SIZE, stacks='mean')
-    write(faces / 'hr', tmp_path / 'h.lmdb', mean)
-    item = paired(faces, heatmaps=str(tmp_path / 'h.lmdb'))[1]
+    write(faces / 'hr', tmp_path / 'maps', mean)
+    item = paired(faces, heatmaps=str(tmp_path / 'maps'))[1]
     assert item['heatmaps'].shape == (2 * 68, SIZE // 2, SIZE // 2)
     assert near(item['heatmaps'], drawn(mean, item['gt']))
 
 
 def test_half_precision_halves_the_size(faces, loss, tmp_path):
-    write(faces / 'hr', tmp_path / 'h.lmdb', loss, half=True)
-    item = paired(faces, heatmaps=str(tmp_path / 'h.lmdb'))[1]
+    write(faces / 'hr', tmp_path / 'maps', loss, half=True)
+    item = paired(faces, heatmaps=str(tmp_path / 'maps'))[1]
     expected = drawn(loss, item['gt'])
     assert item['heatmaps'].dtype == torch.float32
     assert torch.allclose(item['heatmaps'], expected, rtol=2**-11, atol=1e-6)
     assert not near(item['heatmaps'], expected)
-    sizes = [{len(value) for value in entries(folder).values()}
-             for folder in (tmp_path / 'h.lmdb', faces / 'heatmaps.lmdb')]
-    assert sizes == [{68 * 16 * 16 * 2}, {68 * 16 * 16 * 4}]
+    sizes = [np.load(folder / 'heatmaps.npy')['maps'][0].nbytes for folder in (tmp_path / 'maps', faces / 'heatmaps')]
+    assert sizes == [68 * 16 * 16 * 2, 68 * 16 * 16 * 4]
 
 
 def entries(folder):
@@ -147,7 +147,7 @@ def test_augmentation_that_names_the_defaults_only_flips(faces):
 
 def test_other_faces(faces, tmp_path, write_faces):
     others = write_faces(tmp_path / 'others', [f'{number:03d}.png' for number in range(COUNT)], SIZE)
-    with pytest.raises(InputError, match=r'001\.png: .*heatmaps\.lmdb has no heatmaps of these pixels'):
+    with pytest.raises(InputError, match=r'001\.png: .*heatmaps has no heatmaps of these pixels'):
         paired(faces, dataroot_gt=str(others))[1]
     write_faces(others, ['x.png', 'y.png'], SIZE)
     with pytest.raises(InputError, match='has no heatmaps of 2 of the 8 faces, the first is x; write them again'):
@@ -157,7 +157,7 @@ def test_other_faces(faces, tmp_path, write_faces):
 
 
 def test_another_way_of_drawing(faces, loss):
-    store = HeatmapStore(faces / 'heatmaps.lmdb')
+    store = HeatmapStore(faces / 'heatmaps')
     store.check_drawn_by(loss.drawn_by())
     own = HeatmapLoss(2.0, 'random', TINY_FAN, input_size=SIZE, distance='l1', start_iter=5)  # nothing that matters
     own.fan.load_state_dict(loss.fan.state_dict())
@@ -174,9 +174,9 @@ def test_another_way_of_drawing(faces, loss):
 
 
 def test_what_is_no_store(faces, tmp_path):
-    with pytest.raises(InputError, match=r'none\.lmdb: has no heatmaps\.json'):
-        paired(faces, heatmaps=str(tmp_path / 'none.lmdb'))
-    for text in ('{', '[]', '{"size": 32}'):
+    with pytest.raises(InputError, match=r'none: has no heatmaps\.json'):
+        paired(faces, heatmaps=str(tmp_path / 'none'))
+    for text in ('{', '[]', '{"size": 32}', '{"drawn_by": {}, "size": 32, "faces": []}'):
         (tmp_path / 'heatmaps.json').write_text(text)
         with pytest.raises(InputError, match=r'heatmaps\.json: damaged'):
             HeatmapStore(tmp_path)
@@ -189,23 +189,44 @@ def test_output_that_holds_something_else(faces, loss, tmp_path):
         write(tmp_path / 'hr.lmdb', tmp_path / 'hr.lmdb', loss, overwrite=True)
     assert entries(tmp_path / 'hr.lmdb') == before
     with pytest.raises(InputError, match='is finished, but was made with other faces, another FAN or other options'):
-        write(faces / 'large', faces / 'heatmaps.lmdb', loss)
+        write(faces / 'large', faces / 'heatmaps', loss)
 
 
-# ---------------------------------------------------------------- stopping and going on
+# ---------------------------------------------------------------- damage
 
-@pytest.mark.parametrize('moment, done', [
-    (('_commit', 1, ''), 2), (('_commit', 1, 'after it'), 4), (('finish', 0, ''), 6)])
-def test_killed_run_continues_to_the_same_result(faces, loss, tmp_path, monkeypatch, moment, done):
-    output = tmp_path / 'out.lmdb'
-    kill_at(moment, lambda *paths: write(*paths, loss), faces / 'hr', output)
+def test_rows_of_other_faces_are_never_served(faces, loss, tmp_path, write_faces):
+    """Where the array has been replaced and its list has not."""
+    for name in ('mine', 'other'):
+        write(write_faces(tmp_path / 'faces' / name, COUNT, SIZE), tmp_path / name, loss)
+    dataset = paired(faces, dataroot_gt=str(tmp_path / 'faces/mine'), heatmaps=str(tmp_path / 'mine'))
+    (tmp_path / 'mine/heatmaps.npy').write_bytes((tmp_path / 'other/heatmaps.npy').read_bytes())
+    with pytest.raises(InputError, match=r'001\.png: .*mine has no heatmaps of these pixels'):
+        dataset[1]
+
+
+def test_array_that_is_cut_or_gone(faces, loss, tmp_path):
+    write(faces / 'hr', tmp_path / 'maps', loss)
+    array = tmp_path / 'maps/heatmaps.npy'
+    for content in (array.read_bytes()[:-1], b''):
+        array.write_bytes(content)
+        with pytest.raises(InputError, match=r'heatmaps\.npy: damaged or not there .*; write them again'):
+            HeatmapStore(tmp_path / 'maps')
+    array.unlink()
+    with pytest.raises(InputError, match=r'heatmaps\.npy: damaged or not there'):
+        HeatmapStore(tmp_path / 'maps')
+
+
+@pytest.mark.parametrize('module, name, calls', [
+    (heatmap_store, '_draw', 0), (heatmap_store, '_draw', 2), *((whole_folder.os, 'replace', n) for n in range(3))])
+def test_killed_run_leaves_nothing_that_looks_finished(faces, loss, tmp_path, module, name, calls):
+    output = tmp_path / 'out'
+    kill_at(module, name, calls, lambda *paths: write(*paths, loss), faces / 'hr', output)
     with pytest.raises(InputError, match='no heatmaps, or not all of them; scgan-fan heatmaps writes them'):
         HeatmapStore(output)
-    resumed = count_resumed(monkeypatch)
     assert write(faces / 'hr', output, loss) == COUNT
-    assert resumed == [done]
-    assert entries(output) == entries(faces / 'heatmaps.lmdb')
-    assert (output / 'heatmaps.json').read_bytes() == (faces / 'heatmaps.lmdb/heatmaps.json').read_bytes()
+    for file in ('heatmaps.npy', 'heatmaps.json', 'inputs.sha256'):
+        assert (output / file).read_bytes() == (faces / 'heatmaps' / file).read_bytes()
+    assert not (output / 'part').exists()
     assert write(faces / 'hr', output, loss) is None
 
 
@@ -218,7 +239,7 @@ def call(monkeypatch, *arguments):
 
 def test_command(faces, loss, tmp_path, monkeypatch, capsys):
     torch.save(loss.fan.state_dict(), tmp_path / 'fan.pth')
-    output = tmp_path / 'out.lmdb'
+    output = tmp_path / 'out'
     line = [faces / 'hr', '-o', output, '--size', SIZE, '--fan', tmp_path / 'fan.pth', '--network',
             json.dumps(TINY_FAN), '--input-size', SIZE, '--pad', 1.5, '--stacks', 'first']
     assert call(monkeypatch, *line) == 0
@@ -234,5 +255,5 @@ def test_command(faces, loss, tmp_path, monkeypatch, capsys):
 
 def test_command_refuses_what_is_no_block(monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        call(monkeypatch, 'hr', '-o', 'h.lmdb', '--network', 'num_stacks')
+        call(monkeypatch, 'hr', '-o', 'maps', '--network', 'num_stacks')
     assert "'num_stacks' is no block of options such as \"{num_stacks: 2}\"" in capsys.readouterr().err

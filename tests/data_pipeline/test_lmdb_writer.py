@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from killing import count_resumed, kill_at
+from killing import kill_at
 from scgan_fan import commands
-from scgan_fan.data import resumable_lmdb
+from scgan_fan.data import lmdb_writer, whole_folder
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.errors import InputError
@@ -146,30 +146,31 @@ def test_name_too_long_for_a_key_is_skipped(tmp_path, write_faces):
 
 
 def test_lmdb_grows(tmp_path, write_faces, monkeypatch):
-    monkeypatch.setattr(resumable_lmdb, 'FIRST_MAP_SIZE', 2**15)  # less than one batch needs
+    monkeypatch.setattr(lmdb_writer, 'FIRST_MAP_SIZE', 2**15)  # less than the images need
     folder = write_faces(tmp_path / 'in', 30, 40)
-    write_lmdb([folder], tmp_path / 'out.lmdb', batch=20)
+    write_lmdb([folder], tmp_path / 'out.lmdb')
     assert len(pixels(tmp_path / 'out.lmdb')) == 30
 
 
-def test_result_does_not_depend_on_workers_and_batches(tmp_path, write_faces):
+def test_result_does_not_depend_on_workers_and_portions(tmp_path, write_faces, monkeypatch):
     folder = write_faces(tmp_path / 'in', 20, 6)
     Image.open(folder / '002.png').save(folder / '013.png')
     write_lmdb([folder], tmp_path / 'one.lmdb')
-    write_lmdb([folder], tmp_path / 'two.lmdb', workers=2, batch=3)
+    monkeypatch.setattr(lmdb_writer, 'PORTION', 3)
+    write_lmdb([folder], tmp_path / 'two.lmdb', workers=2)
     assert content(tmp_path / 'one.lmdb') == content(tmp_path / 'two.lmdb')
 
 
-# ---------------------------------------------------------------- stopping and going on
+# ---------------------------------------------------------------- stopping and beginning anew
 
 def write(folder, output, **options):
-    return write_lmdb([folder], output, size=6, batch=4, **options)
+    return write_lmdb([folder], output, size=6, **options)
 
 
 @pytest.fixture(scope='module')
 def undisturbed(tmp_path_factory, write_faces):
     """A folder of 18 images, three of which are skipped, and the content of its LMDB."""
-    root = tmp_path_factory.mktemp('resume')
+    root = tmp_path_factory.mktemp('whole')
     folder = write_faces(root / 'in', 18, 8)
     Image.open(folder / '003.png').save(folder / '014.png')
     (folder / '001.png').write_bytes(b'broken')
@@ -178,57 +179,39 @@ def undisturbed(tmp_path_factory, write_faces):
     return folder, content(root / 'whole.lmdb')
 
 
-@pytest.mark.parametrize('moment, done', [
-    (('__enter__', 0, ''), 0),
-    (('_commit', 0, ''), 0),
-    (('_commit', 2, ''), 8),  # two batches committed, the third noted in the journal only
-    (('_commit', 2, 'after it'), 12),
-    (('_commit', 2, 'after it and half a line'), 12),
-    (('finish', 0, ''), 18),
-    (('write', 2, ''), 18),  # 0: journal, 1: journal on resuming, 2: skipped.txt, 3: inputs, 4: meta_info.txt
-    (('write', 4, ''), 18),
-])
-def test_killed_run_continues_to_the_same_result(tmp_path, undisturbed, monkeypatch, moment, done):
+MOMENTS = [(lmdb_writer, '_put', 0), (lmdb_writer, '_put', 8), (lmdb_writer, '_write_texts', 0),
+           *((whole_folder.os, 'replace', number) for number in range(5))]
+
+
+@pytest.mark.parametrize('module, name, calls', MOMENTS)
+def test_killed_run_leaves_nothing_that_looks_finished(tmp_path, undisturbed, module, name, calls):
     folder, expected = undisturbed
     output = tmp_path / 'out.lmdb'
-    kill_at(moment, write, folder, output)
-    if (output / 'data.mdb').exists():
+    kill_at(module, name, calls, write, folder, output)
+    with pytest.raises(InputError, match='has no data.mdb|not finished; give the same'):
+        open_source(output)
+    assert write(folder, output).stored == 15
+    assert content(output) == expected
+
+
+@pytest.mark.parametrize('module, name, calls', MOMENTS)
+def test_killed_overwrite_leaves_the_old_or_nothing(tmp_path, undisturbed, write_faces, module, name, calls):
+    folder, expected = undisturbed
+    output = tmp_path / 'out.lmdb'
+    write(write_faces(tmp_path / 'old', 3, 8), output)
+    before = content_of_files(output)
+    kill_at(module, name, calls, lambda *paths: write(*paths, overwrite=True), folder, output)
+    if module is lmdb_writer:
+        assert content_of_files(output) == before
+    else:
         with pytest.raises(InputError, match='not finished; give the same'):
             open_source(output)
-
-    resumed = count_resumed(monkeypatch)
-    write(folder, output)
-    assert resumed == [done]  # what was committed is not encoded again
-    assert content(output) == expected
-
-
-def test_kill_after_the_last_file_is_written(tmp_path, undisturbed):
-    folder, expected = undisturbed
-    output = tmp_path / 'out.lmdb'
-    kill_at(('write', 4, 'after it'), write, folder, output)
-    assert (output / 'journal.jsonl').exists() and (output / 'meta_info.txt').exists()
-    assert write(folder, output) is None
-    assert content(output) == expected
-
-
-def test_killed_overwrite_continues_too(tmp_path, undisturbed, monkeypatch):
-    folder, expected = undisturbed
-    output = tmp_path / 'out.lmdb'
-    kill_at(('_commit', 2, ''), write, folder, output)
-    resumed = count_resumed(monkeypatch)
     write(folder, output, overwrite=True)
-    assert resumed == [8]
     assert content(output) == expected
 
 
-def test_another_command_does_not_continue(tmp_path, undisturbed):
-    folder, _ = undisturbed
-    output = tmp_path / 'out.lmdb'
-    kill_at(('_commit', 2, ''), write, folder, output)
-    with pytest.raises(InputError, match='was begun with other images or another --size; repeat'):
-        write_lmdb([folder], output, size=4)
-    write_lmdb([folder], output, size=4, overwrite=True)
-    assert {image.shape for image in pixels(output).values()} == {(4, 4, 3)}
+def content_of_files(path):
+    return {file.name: file.read_bytes() for file in path.iterdir() if file.is_file() and file.name != 'lock.mdb'}
 
 
 def test_finished_lmdb_is_left_alone_unless_overwritten(tmp_path, write_faces):
@@ -294,8 +277,8 @@ def test_no_usable_image(tmp_path, write_faces):
     folder = write_faces(tmp_path / 'in', 3, 8)
     refused(r'none of the 3 images can be used; the reasons are in skipped\.txt', [folder], tmp_path / 'out.lmdb',
             size=16)
-    assert len(skipped_lines(tmp_path / 'out.lmdb')) == 3
-    with pytest.raises(InputError, match='not finished'):
+    assert len(skipped_lines(tmp_path / 'out.lmdb/part')) == 3
+    with pytest.raises(InputError, match='has no data.mdb'):
         open_source(tmp_path / 'out.lmdb')
 
 
@@ -306,7 +289,7 @@ def test_output_that_is_no_lmdb(tmp_path, write_faces):
     refused(r'file\.lmdb: cannot be written', [folder], tmp_path / 'file.lmdb')
     (tmp_path / 'foreign.lmdb').mkdir()
     (tmp_path / 'foreign.lmdb/data.mdb').touch()
-    refused('an unfinished LMDB that was not begun here; give --overwrite', [folder], tmp_path / 'foreign.lmdb')
+    refused('unfinished images that were not begun here; give --overwrite', [folder], tmp_path / 'foreign.lmdb')
 
 
 # ---------------------------------------------------------------- the command

@@ -8,6 +8,7 @@ import pytest
 from scgan_fan.errors import InputError
 from scgan_fan.faces import drawn
 from scgan_fan.faces.crop import crop_box
+from scgan_fan.faces.head import Face
 from scgan_fan.images import read_image
 
 COUNT = 60
@@ -90,7 +91,7 @@ def test_open_mouths_are_dark_above_the_lower_lip(faces) -> None:
 
 
 def test_nose_points_where_the_head_is_turned() -> None:
-    turned = [drawn._Face(np.random.default_rng(seed), 256) for seed in range(40)]
+    turned = [Face(np.random.default_rng(seed), 256) for seed in range(40)]
     turned = [face for face in turned if abs(face.yaw) > 0.3]
     assert {np.sign(face.yaw) for face in turned} == {-1, 1}
     for face in turned:
@@ -102,7 +103,7 @@ def test_nose_points_where_the_head_is_turned() -> None:
 def test_jaw_of_a_turned_head_is_its_outline() -> None:
     # No point of the face surface may lie outside the far jaw by more than the curve between two landmarks.
     for seed in range(20):
-        face = drawn._Face(np.random.default_rng(seed), 256)
+        face = Face(np.random.default_rng(seed), 256)
         if abs(face.yaw) < 0.3:
             continue
         side = 1 if face.yaw > 0 else -1

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from scgan_fan.faces import drawn
+from scgan_fan.faces.head import Face, rotation_matrix
 from scgan_fan.faces.landmarks import MIRRORED
 from scgan_fan.faces.mean_face import mean_landmarks
 from scgan_fan.faces.pose import yaw
@@ -11,7 +11,7 @@ from scgan_fan.faces.pose import yaw
 
 def seen(turn: float, pitch: float, roll: float) -> torch.Tensor:
     """The mean face turned by these degrees, at some size and place of an image: (1, 68, 2)."""
-    rotation = drawn._rotation(*np.radians((turn, pitch, roll)))
+    rotation = rotation_matrix(*np.radians((turn, pitch, roll)))
     return torch.from_numpy(mean_landmarks() @ rotation.T)[None, :, :2] * 0.4 + torch.tensor([31.0, -5.0])
 
 
@@ -23,7 +23,7 @@ def test_the_projected_mean_face_is_exact(turn, pitch, roll):
 
 def test_other_faces_are_within_some_degrees():
     """Identity, expression and the outline's jaw move the points; 600 faces were within 7.7 degrees, 1.0 on average."""
-    faces = [drawn._Face(np.random.default_rng((77, seed)), 256) for seed in range(60)]
+    faces = [Face(np.random.default_rng((77, seed)), 256) for seed in range(60)]
     truth = torch.tensor([np.degrees(face.yaw) for face in faces])
     error = (yaw(torch.tensor(np.stack([face.landmarks for face in faces]))) - truth).abs()
     assert truth.abs().max() > 40

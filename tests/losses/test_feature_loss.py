@@ -7,27 +7,27 @@ from scgan_fan.errors import InputError
 from scgan_fan.losses import FeatureLoss
 
 
-@pytest.fixture(scope='module')
-def loss() -> FeatureLoss:
+@pytest.fixture
+def loss(device) -> FeatureLoss:
     torch.manual_seed(0)
-    return FeatureLoss(loss_weight=0.5, backbone='resnet18', weights='random')
+    return FeatureLoss(loss_weight=0.5, backbone='resnet18', weights='random').to(device)
 
 
-def faces(seed: int) -> torch.Tensor:
-    return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+def faces(seed: int, device: str = 'cpu') -> torch.Tensor:
+    return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(seed)).to(device) * 2 - 1
 
 
-def test_equal_images_cost_nothing_and_others_do(loss):
-    assert loss(faces(1), faces(1)).item() == 0
-    assert loss(faces(1), faces(2)).item() > 0
+def test_equal_images_cost_nothing_and_others_do(loss, device):
+    assert loss(faces(1, device), faces(1, device)).item() == 0
+    assert loss(faces(1, device), faces(2, device)).item() > 0
 
 
-def test_formula(loss):
+def test_formula(loss, device):
     """Eq 2: squared differences over W_i H_i, summed over channels and layers; mean over the batch."""
-    a, b = (loss.features((x / 2 + 0.5 - MEAN) / STD) for x in (faces(1), faces(2)))
+    a, b = (loss.features((faces(seed, device) / 2 + 0.5 - MEAN.to(device)) / STD.to(device)) for seed in (1, 2))
     expected = sum((a[name] - b[name]).square().sum() / a[name].shape[-1] / a[name].shape[-2] for name in a) / 2
     assert list(a) == ['layer1', 'layer2', 'layer3']
-    assert loss(faces(1), faces(2)).item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
+    assert loss(faces(1, device), faces(2, device)).item() == pytest.approx(0.5 * expected.item(), rel=1e-4)
 
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
@@ -35,9 +35,9 @@ STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 @pytest.mark.parametrize('precision', [torch.float32, torch.bfloat16])
-def test_gradient_goes_to_the_first_image_alone_and_is_finite(loss, precision):
-    restored, truth = faces(1).requires_grad_(True), faces(2).requires_grad_(True)
-    with torch.autocast('cpu', torch.bfloat16, enabled=precision is torch.bfloat16):
+def test_gradient_goes_to_the_first_image_alone_and_is_finite(loss, precision, device):
+    restored, truth = faces(1, device).requires_grad_(True), faces(2, device).requires_grad_(True)
+    with torch.autocast(device, torch.bfloat16, enabled=precision is torch.bfloat16):
         value = loss.train()(restored, truth)
     value.backward()
     assert value.dtype is torch.float32

@@ -11,23 +11,23 @@ from scgan_fan.losses import HeatmapLoss
 SMALL_FAN = {'num_stacks': 2, 'width': 16, 'stem_stride': 2}
 
 
-@pytest.fixture(scope='module')
-def loss():
+@pytest.fixture
+def loss(device):
     torch.manual_seed(0)
-    return HeatmapLoss(1.0, 'random', SMALL_FAN)
+    return HeatmapLoss(1.0, 'random', SMALL_FAN).to(device)
 
 
 @pytest.fixture
-def faces():
+def faces(device):
     generator = torch.Generator().manual_seed(0)
-    return torch.rand(2, 2, 3, 64, 64, generator=generator).mul(2).sub(1).unbind(0)
+    return torch.rand(2, 2, 3, 64, 64, generator=generator).to(device).mul(2).sub(1).unbind(0)
 
 
 def with_options(loss, **options) -> HeatmapLoss:
     """The same FAN under other options."""
     other = HeatmapLoss(1.0, 'random', SMALL_FAN, **options)
     other.fan.load_state_dict(loss.fan.state_dict())
-    return other
+    return other.to(next(loss.parameters()).device)
 
 
 def test_equation_4(loss, faces):
@@ -56,10 +56,10 @@ def test_fan_never_changes(loss, faces):
     assert all(torch.equal(tensor, before[name]) for name, tensor in loss.state_dict().items())
 
 
-def test_gradcheck_in_double_precision():
+def test_gradcheck_in_double_precision(device):
     torch.manual_seed(0)
-    loss = HeatmapLoss(1.0, 'random', {'num_stacks': 1, 'width': 16, 'stem_stride': 2, 'depth': 1}).double()
-    truth = torch.rand(1, 3, 8, 8, dtype=torch.float64) * 2 - 1
+    loss = HeatmapLoss(1.0, 'random', {'num_stacks': 1, 'width': 16, 'stem_stride': 2, 'depth': 1}).double().to(device)
+    truth = torch.rand(1, 3, 8, 8, dtype=torch.float64, device=device) * 2 - 1
     loss.input_size = 8
     assert torch.autograd.gradcheck(lambda image: loss(image, truth), (truth * 0.9).requires_grad_(), atol=1e-6)
 
@@ -95,9 +95,9 @@ def test_start_and_warm_up(loss, faces):
     assert shares == pytest.approx([0, 0, 0.25, 0.5, 1, 1], rel=1e-5)
 
 
-def test_finite_gradients_under_bfloat16(loss, faces):
+def test_finite_gradients_under_bfloat16(loss, faces, device):
     restored = faces[0].clone().requires_grad_()
-    with torch.autocast('cpu', torch.bfloat16):
+    with torch.autocast(device, torch.bfloat16):
         loss(restored, faces[1]).backward()
     assert restored.grad.isfinite().all() and restored.grad.abs().sum() > 0
 
@@ -119,7 +119,7 @@ def test_heatmaps_drawn_before_give_the_same_loss_and_gradient(loss, faces, opti
 
 def test_stored_heatmaps_of_another_shape(loss, faces):
     with pytest.raises(InputError, match=r'\(2, 68, 32, 32\) of restored faces and \(2, 68, 16, 16\) of true ones'):
-        loss(*faces, wanted=torch.zeros(2, 68, 16, 16))
+        loss(*faces, wanted=faces[0].new_zeros(2, 68, 16, 16))
 
 
 @pytest.mark.parametrize('options, message', [

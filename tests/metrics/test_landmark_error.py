@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import _rotation, draw_face
+from scgan_fan.faces.drawn import draw_face
+from scgan_fan.faces.head import rotation_matrix
 from scgan_fan.faces.mean_face import mean_landmarks
 from scgan_fan.metrics import calculate_auc68, calculate_landmark_confidence, calculate_nme68
 from scgan_fan.metrics.validation import ValidationMetrics
@@ -14,11 +15,12 @@ ERRORS = (0.02, 0.04, 0.06, 0.30)  # of the root of the true box's area
 
 
 @pytest.fixture
-def faces() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+def faces(device) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Found and true landmarks of the mean face, turned by ``YAWS``: every point off by ``ERRORS``."""
-    truth = [torch.from_numpy(mean_landmarks() @ _rotation(np.radians(yaw), 0, 0).T)[:, :2] for yaw in YAWS]
+    truth = [torch.tensor(mean_landmarks() @ rotation_matrix(np.radians(yaw), 0, 0).T, device=device)[:, :2]
+             for yaw in YAWS]
     sides = [(points.amax(0) - points.amin(0)).prod().sqrt() for points in truth]
-    return [points + torch.tensor([0.6, 0.8]) * side * error
+    return [points + torch.tensor([0.6, 0.8], device=device) * side * error
             for points, side, error in zip(truth, sides, ERRORS)], truth
 
 

@@ -19,7 +19,7 @@ RULES = Rules(size=64, margin=1.04, detector='dlib', min_face=64, max_face=None,
 @pytest.fixture
 def record(tmp_path, photograph):
     """A photograph whose face's landmarks are known."""
-    landmarks = photograph(tmp_path / 'photo.png', 1)
+    landmarks = photograph(tmp_path / 'photo.png', 8)
     return Record(str(tmp_path / 'photo.png'), 'photo', 'photo.png', (KnownFace(landmarks=landmarks),))
 
 

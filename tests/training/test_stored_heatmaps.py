@@ -24,8 +24,8 @@ def stored(faces, tmp_path_factory) -> tuple[dict, str]:
     torch.manual_seed(0)
     torch.save(FAN(**NETWORK).state_dict(), folder / 'fan.pth')
     teacher = {'fan': str(folder / 'fan.pth'), 'network': NETWORK}
-    write_heatmaps([str(faces / 'hr.lmdb')], str(folder / 'h.lmdb'), HeatmapLoss(**teacher))
-    return teacher, str(folder / 'h.lmdb')
+    write_heatmaps([str(faces / 'hr.lmdb')], str(folder / 'heatmaps'), HeatmapLoss(**teacher))
+    return teacher, str(folder / 'heatmaps')
 
 
 @pytest.fixture
