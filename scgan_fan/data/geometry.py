@@ -234,8 +234,8 @@ class Geometry:
     def _judge_light(text: str, differs: bool, limit: str) -> Finding:
         if not differs:
             return Finding(text)
-        return Finding(f'{text}; differs by more than {limit}', 'networks learn to change it; were the photographs of one '
-                       'set converted differently, or taken in another light?')
+        return Finding(f'{text}; differs by more than {limit}', 'networks learn to change it; were the photographs of '
+                       'one set converted differently, or taken in another light?')
 
     def picture(self) -> np.ndarray:
         """Both mean faces, and their greys laid over each other as they lie and registered: ``uint8`` RGB."""

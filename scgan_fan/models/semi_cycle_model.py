@@ -122,7 +122,8 @@ class SemiCycleModel(GANModel):
         most, least = GEOMETRY_FACES
         if min(len(dataset.gt), len(dataset.lq)) < least:
             return
-        pairs = [(to_image(item['gt']), to_image(item['lq'])) for item in map(dataset.__getitem__, evenly(len(dataset), most))]
+        items = (dataset[position] for position in evenly(len(dataset), most))
+        pairs = [(to_image(item['gt']), to_image(item['lq'])) for item in items]
         geometry = Geometry(*map(mean_face, zip(*pairs)))
         logger, picture = get_root_logger(), Path(self.opt['path']['experiments_root']) / 'geometry.png'
         logger.info('Geometry: ' + '; '.join(finding.text for finding in geometry.findings()))

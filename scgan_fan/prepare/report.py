@@ -85,8 +85,8 @@ def _row(*cells) -> str:
 
 
 def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace]) -> np.ndarray:
-    """The mean faces; faces of each set, and of each reason for which a face was dropped after it was cut, evenly over the
-    listing.
+    """The mean faces; faces of each set, and of each reason for which a face was dropped after it was cut, evenly over
+    the listing.
 
     Returns:
         ``uint8`` RGB image.
@@ -98,7 +98,8 @@ def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: 
         groups[f'dropped, {reason}: {len(faces)}'] = faces, 1
     parts = [part for title, (faces, rows) in groups.items() if faces
              for part in (_title(title), _grid(folder, faces, rows))]
-    return np.vstack([_title(f'mean faces: {", ".join(means)}'), _tiles([mean.picture for mean in means.values()]), *parts])
+    mean_faces = _tiles([mean.picture for mean in means.values()])
+    return np.vstack([_title(f'mean faces: {", ".join(means)}'), mean_faces, *parts])
 
 
 def _grid(folder: Path, faces: list[Candidate], rows: int) -> np.ndarray:
