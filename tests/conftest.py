@@ -1,13 +1,16 @@
 """A small semi-cycle: every network at a sixteenth of the papers' width, on drawn faces."""
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 import scgan_fan  # noqa: F401  (registers everything with BasicSR)
 from scgan_fan.data.lmdb_writer import write_lmdb
-from scgan_fan.faces.drawn import draw_dataset
+from scgan_fan.faces.drawn import degrade_hidden, draw_dataset, draw_face
 
 torch.set_num_threads(1)  # the tensors are small, and on a busy machine threads mostly wait for each other
 
@@ -72,3 +75,21 @@ def faces(tmp_path_factory) -> Path:
     write_lmdb([str(folder / 'hr')], str(folder / 'hr.lmdb'))
     write_lmdb([str(folder / 'lr')], str(folder / 'lr.lmdb'))
     return folder
+
+
+@dataclass(frozen=True)
+class CutFaces:
+    """Drawn faces as crops: sharp ones of 64 pixels, and degraded ones of 16 of the same faces."""
+
+    hr: list[np.ndarray]
+
+    def lr(self, scale: float = 1, x: float = 0, y: float = 0) -> list[np.ndarray]:
+        """In crops that show the faces so much larger, and so many of 64 pixels further right and down."""
+        matrix = np.array([[scale, 0, 31.5 * (1 - scale) + x], [0, scale, 31.5 * (1 - scale) + y]])
+        moved = [cv2.warpAffine(face, matrix, (64, 64), borderMode=cv2.BORDER_REPLICATE) for face in self.hr]
+        return [degrade_hidden(face, np.random.default_rng(number)) for number, face in enumerate(moved)]
+
+
+@pytest.fixture(scope='session')
+def cut_faces() -> CutFaces:
+    return CutFaces([draw_face(np.random.default_rng(number))[0] for number in range(50)])

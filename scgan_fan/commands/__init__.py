@@ -20,7 +20,7 @@ COMMANDS = {  # name -> module, what it does
     'convert': ('scgan_fan.commands.convert', 'convert weights'),
     'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
     'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),
-    'doctor': ('scgan_fan.commands.doctor', 'say what is installed, what is missing, and what to do about it'),
+    'doctor': ('scgan_fan.commands.doctor', 'say what is installed and missing, or whether two sets of faces are cut alike'),
 }
 
 

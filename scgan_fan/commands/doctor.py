@@ -1,6 +1,7 @@
 """Say what is installed, which devices and weights are there, and what to do about what is missing.
 
-    scgan-fan doctor
+With --hr and --lr say instead whether two sets of crops lie alike, as training without pairs needs them to: the mean
+sharp and the mean small face are registered, and what differs is told in numbers and shown in a picture.
 """
 import argparse
 import platform
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import torch
 
+from scgan_fan.commands.line import ends_in_one_line
+from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
+from scgan_fan.data.image_source import open_source
+from scgan_fan.errors import InputError
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
+from scgan_fan.images import write_image
 from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
@@ -19,7 +25,12 @@ PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb',
             'dlib-bin', 'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
           'export': ('onnx', 'onnxruntime')}
-OK, MISSING = 'ok', '--'
+EXAMPLES = """examples:
+    scgan-fan doctor
+    scgan-fan doctor --hr datasets/hr_train.lmdb --lr datasets/lr_train.lmdb
+"""
+OK, MISSING, DIFFERENT = 'ok', '--', '!!'
+MOST_FACES = 2000  # of each set; enough for errors of a fiftieth of the side
 RETINAFACE = 'detection_Resnet50_Final.pth'  # facexlib's name for it
 DOWNLOADS = {  # in torch's cache -> what for, where from
     Path(PUBLISHED_URL).name: ('2D-FAN, for heatmap losses as the papers have them', PUBLISHED_URL),
@@ -74,8 +85,39 @@ def _weights() -> Iterator[str]:
         yield f'{MISSING}  {RETINAFACE}: dlib finds faces without it, fewer; put it at {facexlib}'
 
 
+def compare_sets(hr: list[str], lr: list[str], picture: Path) -> Iterator[str]:
+    """The lines of the comparison of two sets of crops, folders and LMDBs of any image size; writes the picture.
+
+    Raises InputError where they cannot be read, or the picture cannot be written.
+    """
+    sources = {'HR': open_source(hr), 'LR': open_source(lr)}
+    geometry = Geometry(*(mean_face(read_evenly(source, MOST_FACES, name)) for name, source in sources.items()))
+    for finding in geometry.findings():
+        yield f'{DIFFERENT}  {finding.text}: {finding.advice}' if finding.advice else f'{OK}  {finding.text}'
+    try:
+        write_image(picture, geometry.picture())
+    except (OSError, ValueError) as error:
+        raise InputError(f'{picture}: the picture cannot be written ({error}); give another --output') from error
+    yield f'{OK}  {picture}: both mean faces, laid over each other as they lie and registered'
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--hr', nargs='+', metavar='SET', help='sharp faces: folders or .lmdb')
+    parser.add_argument('--lr', nargs='+', metavar='SET', help='small faces: folders or .lmdb')
+    parser.add_argument('-o', '--output', type=Path, default=Path('geometry.png'), metavar='PICTURE',
+                        help='of the mean faces. Default: %(default)s')
+    arguments = parser.parse_args()
+    if (arguments.hr is None) != (arguments.lr is None):
+        parser.error('--hr and --lr go together: two sets are compared')
+    return arguments
+
+
+@ends_in_one_line()
 def main() -> int:
-    """Print the report."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    print(*report(), sep='\n')
+    """Print the report, or the comparison of two sets."""
+    arguments = parse_arguments()
+    lines = compare_sets(arguments.hr, arguments.lr, arguments.output) if arguments.hr else report()
+    print(*lines, sep='\n')
     return 0

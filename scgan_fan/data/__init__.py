@@ -5,6 +5,7 @@
 ``dataset_options``  the keys and values that a dataset's block in an option file may have
 ``augment``          random changes of training faces: where they lie, and their colours
 ``degradations``     from a sharp face to a bad one of fewer pixels
+``geometry``         whether sharp and small faces are cut alike: their mean faces, registered
 ``draws``            the randomness of training: from seed, epoch and position alone
 ``sizes``            the sizes that networks need: checked when a dataset reads, made when an LMDB is written
 ``landmark_files``   68 points of many images, from .npz, .csv or .pts

@@ -5,16 +5,22 @@ SCGAN (IEEE TIP 2023) and, with a heatmap block, its guidance by a face alignmen
 block: an ablation is an option file.
 """
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from basicsr.utils import get_root_logger
 from basicsr.utils.registry import MODEL_REGISTRY
 
+from scgan_fan.data.geometry import Geometry, evenly, mean_face
+from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.images import to_image
+from scgan_fan.images import to_image, write_image
 from scgan_fan.models.gan_model import NOISE, GANModel
 from scgan_fan.precision import at_least_float32
+
+GEOMETRY_FACES = 600, 50  # most and least of each set that are looked at before training: one or two seconds
 
 
 @dataclass
@@ -102,6 +108,29 @@ class SemiCycleModel(GANModel):
             raise InputError('network_degrade_sl: degrades what network_g restores; add it or leave the block out')
         if len({self.networks[name].noise_dim for name in self.degraders}) > 1:
             raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
+        if self.opt['rank'] == 0 and self._training_set().get('type') == 'UnpairedFaceDataset':
+            self._check_geometry()
+
+    def _training_set(self) -> dict:
+        return self.opt.get('datasets', {}).get('train', {})
+
+    def _check_geometry(self) -> None:
+        """Log how the LR faces lie in their crops, compared with the HR ones; where they lie otherwise, warn and leave a
+        picture in the experiment's folder. Looks at the faces as the dataset gives them, changes and all."""
+        unmirrored = {**(self._training_set().get('augment') or {}), 'flip': False}  # or a shift aside would not show
+        dataset = UnpairedFaceDataset({**self._training_set(), 'augment': unmirrored, 'heatmaps': None})
+        most, least = GEOMETRY_FACES
+        if min(len(dataset.gt), len(dataset.lq)) < least:
+            return
+        items = (dataset[position] for position in evenly(len(dataset), most))
+        pairs = [(to_image(item['gt']), to_image(item['lq'])) for item in items]
+        geometry = Geometry(*map(mean_face, zip(*pairs)))
+        logger, picture = get_root_logger(), Path(self.opt['path']['experiments_root']) / 'geometry.png'
+        logger.info('Geometry: ' + '; '.join(finding.text for finding in geometry.findings()))
+        for finding in geometry.advised():
+            logger.warning(f'{finding.text}: {finding.advice}. See {picture}')
+        if geometry.advised():
+            write_image(picture, geometry.picture())
 
     def draw_noise(self, current_iter: int) -> torch.Tensor:
         """z of this process's samples, (batch, noise_dim)."""

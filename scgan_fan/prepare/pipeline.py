@@ -6,7 +6,7 @@
         train.lmdb  val.lmdb
         landmarks.npz      where asked for: ``name`` and ``landmarks`` (N, 68, 2), pixels of the crops
         dropped.txt        what was left out: name, tab, reason
-        report.md  report.json  contact_sheet.png; report.json is written last: no file, not finished
+        report.md  report.json  contact_sheet.png  mean_face_*.png; report.json is written last: no file, not finished
 
 Faces are cut and measured in parallel, each for itself. What depends on the others, duplicates and the split, is
 decided afterwards in the order of the listing, so that the result does not depend on the number of workers.

@@ -7,31 +7,39 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from scgan_fan.data.geometry import MeanFace, mean_face, read_evenly
+from scgan_fan.data.image_source import open_source
 from scgan_fan.images import read_image, write_image
 from scgan_fan.prepare.crops import Candidate, file_name
 
 JSON_FILE = 'report.json'
+MOST_FACES = 2000  # of a set, for its mean face
 PERCENTILES = (0, 5, 50, 95, 100)
 COLUMNS, TILE, TITLE_HEIGHT = 16, 80, 22  # of the contact sheet; pixels
 ROWS = {'train': 6, 'val': 2}  # of it; one for each reason
 
 
 def write(output: Path, settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
-    """Write contact_sheet.png, report.md and, last, report.json; returns what that says."""
-    summary = summarize(settings, images, candidates, sets)
-    write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets))
+    """Write contact_sheet.png, mean_face_*.png, report.md and, last, report.json; returns what that says."""
+    means = {name: mean_face(read_evenly(open_source(output / f'{name}.lmdb'), MOST_FACES, f'mean face of {name}'))
+             for name, faces in sets.items() if faces}
+    summary = summarize(settings, images, candidates, sets, means)
+    write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets, means))
+    for name, mean in means.items():
+        write_image(output / f'mean_face_{name}.png', mean.picture)
     (output / 'report.md').write_text(to_markdown(summary), encoding='utf-8')
     (output / JSON_FILE).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
     return summary
 
 
-def summarize(settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
+def summarize(settings, images: int, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace]) -> dict:
     """Settings and counts.
 
     Returns:
         ``settings``; ``images``, how many were read; ``kept``: for ``train`` and ``val`` the ``faces`` and the
-        ``groups`` (persons, photographs) that they are of; ``dropped``: reason -> faces; ``side`` and ``sharpness`` of
-        the kept ones: percentile -> value.
+        ``groups`` (persons, photographs) that they are of; ``dropped``: reason -> faces; ``mean_face``: for each
+        set the ``brightness`` (0 to 255) and ``contrast`` of its crops; ``side`` and ``sharpness`` of the kept ones:
+        percentile -> value.
     """
     kept = [face for faces in sets.values() for face in faces]
     dropped = Counter(face.dropped.partition(':')[0] for face in candidates if face.dropped)
@@ -40,6 +48,8 @@ def summarize(settings, images: int, candidates: list[Candidate], sets: dict) ->
         'kept': {name: {'faces': len(faces), 'groups': len({face.group for face in faces})}
                  for name, faces in sets.items()},
         'dropped': dict(sorted(dropped.items())),
+        'mean_face': {name: {value: round(getattr(mean, value), 1) for value in ('brightness', 'contrast')}
+                      for name, mean in means.items()},
         **{value: _percentiles([getattr(face, value) for face in kept]) for value in ('side', 'sharpness')},
     }
 
@@ -56,6 +66,8 @@ def to_markdown(summary: dict) -> str:
         *_table('', 'faces', 'persons or photographs'),
         *(_row(name, kept['faces'], kept['groups']) for name, kept in summary['kept'].items()), '',
         *_table('dropped because', 'faces'), *(_row(*item) for item in summary['dropped'].items()), '',
+        *_table('mean face', 'brightness, of 255', 'contrast'),
+        *(_row(f'{name} ![](mean_face_{name}.png)', *mean.values()) for name, mean in summary['mean_face'].items()), '',
         *_table('of the kept, percentile', *ranks),
         _row('side of the crop in the photograph, pixels', *summary['side'].values()),
         _row('sharpness', *summary['sharpness'].values()), '',
@@ -72,8 +84,9 @@ def _row(*cells) -> str:
     return f'| {" | ".join(map(str, cells))} |'
 
 
-def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict) -> np.ndarray:
-    """Faces of each set, and of each reason for which a face was dropped after it was cut, evenly over the listing.
+def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace]) -> np.ndarray:
+    """The mean faces; faces of each set, and of each reason for which a face was dropped after it was cut, evenly over
+    the listing.
 
     Returns:
         ``uint8`` RGB image.
@@ -83,13 +96,19 @@ def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict) -> np.n
     for reason in sorted({face.dropped.partition(':')[0] for face in cut}):
         faces = [face for face in cut if face.dropped.partition(':')[0] == reason]
         groups[f'dropped, {reason}: {len(faces)}'] = faces, 1
-    return np.vstack([part for title, (faces, rows) in groups.items() if faces
-                      for part in (_title(title), _grid(folder, faces, rows))])
+    parts = [part for title, (faces, rows) in groups.items() if faces
+             for part in (_title(title), _grid(folder, faces, rows))]
+    mean_faces = _tiles([mean.picture for mean in means.values()])
+    return np.vstack([_title(f'mean faces: {", ".join(means)}'), mean_faces, *parts])
 
 
 def _grid(folder: Path, faces: list[Candidate], rows: int) -> np.ndarray:
     chosen = np.unique(np.linspace(0, len(faces) - 1, rows * COLUMNS).round().astype(int))
-    tiles = [_tile(read_image(folder / file_name(faces[index].name))) for index in chosen]
+    return _tiles([read_image(folder / file_name(faces[index].name)) for index in chosen])
+
+
+def _tiles(images: list[np.ndarray]) -> np.ndarray:
+    tiles = [_tile(image) for image in images]
     tiles += [np.full((TILE, TILE, 3), 255, np.uint8)] * (-len(tiles) % COLUMNS)
     return np.vstack([np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])
 

@@ -46,6 +46,12 @@ def test_result(tmp_path, tree, settings):
     assert json.loads((tmp_path / 'out/report.json').read_text()) == summary
     assert '| near duplicate | 1 |' in (tmp_path / 'out/report.md').read_text()
     assert read_image(tmp_path / 'out/contact_sheet.png').shape[1] == 16 * 80
+    for name in names:  # the mean face of the set, into picture and report
+        stored = open_source(tmp_path / f'out/{name}.lmdb')
+        mean = np.mean([stored.read(index) for index in range(len(stored))], axis=0)
+        assert np.abs(read_image(tmp_path / f'out/mean_face_{name}.png') - mean).max() <= 0.5
+        assert f'mean_face_{name}.png' in (tmp_path / 'out/report.md').read_text()
+        assert 0 < summary['mean_face'][name]['contrast'] < summary['mean_face'][name]['brightness'] < 255
 
     landmarks = read_landmarks(tmp_path / 'out/landmarks.npz')
     assert sorted(landmarks) == sorted(names['train'] + names['val'])

@@ -1,0 +1,50 @@
+"""``scgan-fan doctor --hr --lr``: numbers, advice and a picture."""
+import sys
+
+import pytest
+
+from scgan_fan.commands import doctor
+from scgan_fan.data.lmdb_writer import write_lmdb
+from scgan_fan.images import read_image, write_image
+
+
+@pytest.fixture
+def diagnose(tmp_path, monkeypatch, capsys, cut_faces):
+    """``diagnose(scale, x, y)`` writes HR crops and LR crops changed like that; exit status and lines."""
+
+    def run(*change) -> tuple[int, list[str]]:
+        for name, images in (('hr', cut_faces.hr), ('lr', cut_faces.lr(*change))):
+            for number, image in enumerate(images):
+                write_image(tmp_path / name / f'{number}.png', image)
+        write_lmdb([str(tmp_path / 'lr')], str(tmp_path / 'lr.lmdb'))
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, 'argv', ['doctor', '--hr', 'hr', '--lr', 'lr.lmdb'])
+        return doctor.main(), capsys.readouterr().out.splitlines()
+
+    return run
+
+
+def test_sets_of_one_rule(diagnose):
+    status, lines = diagnose()
+    assert status == 0 and all(line.startswith('ok  ') for line in lines)
+    assert [line.split()[1] for line in lines] == ['mean', 'place', 'size', 'brightness:', 'contrast:', 'geometry.png:']
+
+
+def test_sets_that_lie_otherwise(diagnose, tmp_path):
+    status, lines = diagnose(1, 0, 10)
+    assert status == 0
+    place, = [line for line in lines if line.startswith('!!  place')]
+    down = float(place.partition(' to the right, ')[2].split()[0])  # percent
+    assert down == pytest.approx(100 * 10 / 64, abs=3) and 'scgan-fan prepare' in place
+    assert read_image(tmp_path / 'geometry.png').shape == (22 + 132, 4 * 132, 3)
+
+
+@pytest.mark.parametrize('arguments, status, message', [
+    (['--hr', 'nowhere', '--lr', 'nowhere'], 1, 'nowhere: does not exist'), (['--hr', 'hr'], 2, 'go together')])
+def test_what_cannot_be_compared(monkeypatch, capsys, arguments, status, message):
+    monkeypatch.setattr(sys, 'argv', ['doctor', *arguments])
+    try:
+        assert doctor.main() == status
+    except SystemExit as error:
+        assert error.code == status
+    assert message in capsys.readouterr().err
