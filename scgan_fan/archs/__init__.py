@@ -3,8 +3,9 @@ from scgan_fan.archs.degradation_arch import DegradationNet
 from scgan_fan.archs.discriminator_arch import FaceDiscriminator
 from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.archs.lrgan_arch import LRGANReleasedDegrader, LRGANReleasedDiscriminator
+from scgan_fan.archs.recognition_arch import RecognitionNet
 from scgan_fan.archs.restoration_arch import RestorationNet
 from scgan_fan.archs.superfan_arch import DCGANCritic, SuperFANNet
 
 __all__ = ['DCGANCritic', 'DegradationNet', 'FAN', 'FaceDiscriminator', 'LRGANReleasedDegrader',
-           'LRGANReleasedDiscriminator', 'RestorationNet', 'SuperFANNet']
+           'LRGANReleasedDiscriminator', 'RecognitionNet', 'RestorationNet', 'SuperFANNet']

@@ -2,5 +2,6 @@
 from scgan_fan.losses.feature_loss import FeatureLoss
 from scgan_fan.losses.gradient_penalty import GradientPenalty
 from scgan_fan.losses.heatmap_loss import HeatmapLoss
+from scgan_fan.losses.identity_loss import IdentityLoss
 
-__all__ = ['FeatureLoss', 'GradientPenalty', 'HeatmapLoss']
+__all__ = ['FeatureLoss', 'GradientPenalty', 'HeatmapLoss', 'IdentityLoss']

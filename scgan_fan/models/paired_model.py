@@ -30,12 +30,12 @@ class PairedModel(GANModel):
 
     Networks: ``network_g`` (super-resolution), ``network_d`` (critic), ``network_fan`` (see GANModel).
     Options in ``train``, beside those of GANModel: the blocks ``pixel_opt``, ``feature_opt``, ``heatmap_opt``,
-    ``adv_opt``.
+    ``identity_opt``, ``adv_opt``.
     """
 
     GENERATORS = ('g', 'fan')
     DISCRIMINATORS = ('d',)
-    NETWORKS_OF_TERM = {'pixel_opt': (), 'feature_opt': (), 'heatmap_opt': (), 'adv_opt': ('d',)}
+    NETWORKS_OF_TERM = {'pixel_opt': (), 'feature_opt': (), 'heatmap_opt': (), 'identity_opt': (), 'adv_opt': ('d',)}
 
     def generate(self, current_iter: int) -> list[Pairs]:
         """Restore the fed batch."""
@@ -46,7 +46,7 @@ class PairedModel(GANModel):
         return parts
 
     def generator_terms(self, pairs: Pairs, current_iter: int) -> dict[str, torch.Tensor]:
-        """Pixel, feature, heatmap and adversarial term."""
+        """Pixel, feature, heatmap, identity and adversarial term."""
         terms, restored = {}, at_least_float32(pairs.restored)
         if 'pixel_opt' in self.terms:
             terms['pixel'] = self.terms['pixel_opt'](restored, pairs.truth)
@@ -55,6 +55,8 @@ class PairedModel(GANModel):
         if 'heatmap_opt' in self.terms:
             terms['heatmap'] = self.terms['heatmap_opt'](restored, pairs.truth, current_iter, self.networks.get('fan'),
                                                          pairs.heatmaps)
+        if 'identity_opt' in self.terms:
+            terms['identity'] = self.terms['identity_opt'](restored, pairs.truth)
         if 'adv_opt' in self.terms:
             terms['adv'] = self.judge(pairs, 'd')
         return terms

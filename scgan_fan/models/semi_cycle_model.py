@@ -55,7 +55,8 @@ class SemiCycleModel(GANModel):
 
     - a loss block for each term: ``pixel_lr_opt`` (I_sL against the average-pooled I_rH), ``cycle_hr_opt`` (I_sS, I_rH),
       ``pixel_hr_opt`` (I_rS against the bicubically enlarged I_rL), ``cycle_lr_opt`` (redegraded against real I_rL),
-      ``adv_l1_opt ... adv_h2_opt``, ``heatmap_opt`` (I_sS, I_rH), ``heatmap_real_opt`` (I_rS, enlarged I_rL);
+      ``adv_l1_opt ... adv_h2_opt``, ``heatmap_opt`` and ``identity_opt`` (I_sS, I_rH), ``heatmap_real_opt`` (I_rS,
+      enlarged I_rL);
     - ``forward_weight`` (theta) and ``backward_weight`` (gamma) of R_LS's two losses;
     - ``cycle_grad``: ``detached`` (released code: each network learns from its own output alone) or ``through``;
     - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them).
@@ -69,6 +70,7 @@ class SemiCycleModel(GANModel):
         'cycle_hr_opt': ('degrade_hl', 'g'),
         'adv_h1_opt': ('degrade_hl', 'g', 'd_h1'),
         'heatmap_opt': ('degrade_hl', 'g'),
+        'identity_opt': ('degrade_hl', 'g'),
         'pixel_hr_opt': ('degrade_sl', 'g'),
         'adv_h2_opt': ('degrade_sl', 'g', 'd_h2'),
         'heatmap_real_opt': ('degrade_sl', 'g'),
@@ -178,6 +180,7 @@ class SemiCycleModel(GANModel):
             judge('h1')
             compare('heatmap', at_least_float32(cycles.sr_synthetic), cycles.real_hr, current_iter,
                     self.networks.get('fan'), cycles.heatmaps)
+            compare('identity', at_least_float32(cycles.sr_synthetic), cycles.real_hr)
         if cycles.sr_real is not None:
             enlarged = F.interpolate(cycles.real_lr, scale_factor=scale, mode='bicubic', align_corners=True)
             compare('pixel_hr', at_least_float32(cycles.sr_real), enlarged)
@@ -190,7 +193,7 @@ class SemiCycleModel(GANModel):
     def generator_loss(self, terms: dict[str, torch.Tensor]) -> torch.Tensor:
         """The sum of the terms; R_LS's own are weighted by theta (forward cycle) and gamma (backward cycle)."""
         weights = {'cycle_hr': self.forward_weight, 'adv_h1': self.forward_weight, 'heatmap': self.forward_weight,
-                   'pixel_hr': self.backward_weight, 'adv_h2': self.backward_weight,
+                   'identity': self.forward_weight, 'pixel_hr': self.backward_weight, 'adv_h2': self.backward_weight,
                    'heatmap_real': self.backward_weight}
         return sum(weights.get(name, 1.0) * term for name, term in terms.items())
 

@@ -53,6 +53,17 @@ def test_terms_and_networks(superfan, batch):
     assert all(loss.isfinite() for loss in model.losses.values())
 
 
+def test_identity_term(superfan, batch):
+    superfan['train']['identity_opt'] = {'type': 'IdentityLoss', 'loss_weight': 0.1}
+    model = build(superfan)
+    model.feed_data(batch)
+    pairs = model.generate(1)[0]
+    found, wanted = (model.terms['identity_opt'].embeddings(faces) for faces in (pairs.restored, pairs.truth))
+    expected = 0.1 * (found - wanted).square().sum(dim=1).mean() / 2
+    assert model.generator_terms(pairs, 1)['identity'].item() == pytest.approx(expected.item(), rel=1e-4)
+    assert step(model, batch, 1)['g'] and model.losses['l_identity'].isfinite()
+
+
 def test_joint_training_moves_the_student_and_never_the_teacher(superfan, batch):
     model = build(superfan)
     teacher = model.terms['heatmap_opt'].fan

