@@ -1,11 +1,13 @@
 """Verification and identity: by dlib on drawn faces, by FaceNet with random weights."""
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from scgan_fan.errors import InputError
-from scgan_fan.metrics import calculate_identity, calculate_verification, calculate_verification_control
-from scgan_fan.metrics.validation import summarize
+from scgan_fan.metrics import (calculate_identity, calculate_identity_gate, calculate_identity_gate_real,
+                               calculate_verification, calculate_verification_control)
+from scgan_fan.metrics.validation import ValidationMetrics, summarize
 
 
 def test_a_face_is_the_same_person_as_itself(drawn, noise):
@@ -44,6 +46,81 @@ def test_facenet_embeds_the_whole_crop(drawn, tmp_path):
         calculate_verification(*drawn[:2], network='facenet', weights=str(tmp_path / 'other.pth'))
 
 
+class Mean(torch.nn.Module):
+    """The mean of each channel and of the upper half of the first: an embedding that tells what was seen."""
+
+    def forward(self, faces):
+        half = faces[:, :1, :4].mean((2, 3))
+        return torch.cat([faces.mean((2, 3)), half], 1)
+
+
+@pytest.fixture(scope='module')
+def onnx_file(tmp_path_factory) -> str:
+    path = str(tmp_path_factory.mktemp('onnx') / 'mean.onnx')
+    torch.onnx.export(Mean().eval(), (torch.zeros(1, 3, 8, 8),), path, input_names=['face'], dynamo=False)
+    return path
+
+
+def test_an_onnx_file_judges(onnx_file):
+    """Red above, blue below; the window, the order of the channels and the numbers subtracted are the options'."""
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[:32, :, 2], image[32:, :, 0] = 200, 100  # BGR
+    options = {'network': 'onnx', 'weights': onnx_file, 'threshold': 0.5}
+    other = np.full_like(image, 255)
+
+    def embedding(**more):
+        row = calculate_verification(image, other, **options, **more)
+        assert row.shape == (2, 4) and np.allclose(np.linalg.norm(row, axis=1), 1)
+        return row[0]
+
+    def length1(*numbers):
+        return pytest.approx(np.array(numbers) / np.linalg.norm(numbers), abs=1e-3)
+
+    assert embedding(mean=0, std=1) == length1(100, 0, 50, 200)
+    assert embedding(mean=0, std=1, colours='bgr') == length1(50, 0, 100, 0)
+    assert embedding() == length1(100 - 127.5, -127.5, 50 - 127.5, 200 - 127.5)
+    assert embedding(mean=[10, 0, 0], std=[2, 1, 1]) == length1(45, 0, 50, 95)
+    assert embedding(mean=0, std=1, window=[0.5, 0.25, 0.25]) == length1(200, 0, 0, 200)
+    assert embedding(mean=0, std=1, window=[0.5, 0.75, 1.0]) == length1(50, 0, 75, 100)  # beyond, the border is repeated
+    assert calculate_identity(image, image, 'onnx', onnx_file) == pytest.approx(1, abs=1e-6)
+
+
+def test_onnx_mistakes(drawn, onnx_file, tmp_path):
+    def judge(**options):
+        calculate_verification(*drawn[:2], **{'network': 'onnx', 'weights': onnx_file, 'threshold': 1, **options})
+
+    broken = tmp_path / 'broken.onnx'
+    broken.write_bytes(b'no network')
+    flat = str(tmp_path / 'flat.onnx')
+    torch.onnx.export(torch.nn.Linear(4, 2), (torch.zeros(1, 4),), flat, dynamo=False)
+    for options, message in (({'weights': None}, 'onnx: weights: None: no such file'),
+                             ({'weights': 'nowhere.onnx'}, 'nowhere.onnx: no such file'),
+                             ({'weights': str(broken)}, 'broken.onnx: not a readable ONNX file'),
+                             ({'weights': flat}, r'flat.onnx: its input is \[1, 4\], not \(batch, 3, size, size\)'),
+                             ({'colours': 'grb'}, "colours: unknown value 'grb'"),
+                             ({'threshold': None}, 'threshold: the distance below which')):
+        with pytest.raises(InputError, match=message):
+            judge(**options)
+
+
+def test_gate_counts_the_faces_that_pass(drawn):
+    blocks = {name: {'type': f'calculate_identity_gate{name}', 'threshold': threshold, 'better': 'higher'}
+              for name, threshold in (('', 0.999), ('_real', 0.9))}
+    metrics = ValidationMetrics(blocks)
+    for face in drawn[:3]:
+        small = cv2.resize(face, (16, 16), interpolation=cv2.INTER_AREA)
+        metrics.add({'img': face, 'img2': face if face is not drawn[2] else drawn[3], 'lq': small})
+        metrics.add({'img': cv2.resize(small, (64, 64), interpolation=cv2.INTER_CUBIC), 'lq': small})  # a real face
+    rows = {name: np.array(found) for name, found in metrics.rows.items()}
+    assert rows[''].shape == (3,) and rows['_real'].shape == (6,)
+    assert rows['_real'][1::2] == pytest.approx(1, abs=1e-6)
+    results = metrics.results()
+    assert results[''] == pytest.approx(200 / 3) and results['_real'] == pytest.approx(100 * (rows['_real'] >= 0.9).mean())
+    assert summarize({'type': 'calculate_identity_gate'}, np.array([0.2, 0.3, 0.4, 0.9])) == 75  # 0.30 where none is given
+    assert calculate_identity_gate(*drawn[:2]) == calculate_identity(*drawn[:2])
+    assert calculate_identity_gate_real(drawn[0], drawn[1]) == calculate_identity(*drawn[:2])
+
+
 def test_unknown_network(drawn):
-    with pytest.raises(InputError, match="network: unknown value 'arcface'; choose one of dlib, facenet"):
+    with pytest.raises(InputError, match="network: unknown value 'arcface'; choose one of dlib, facenet, onnx"):
         calculate_identity(*drawn[:2], network='arcface')

@@ -1,0 +1,69 @@
+"""Embeddings by any face recognition network in an ONNX file: a judge that has taught no network here."""
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from scgan_fan.errors import InputError, check_choice
+
+ARCFACE_MEAN, ARCFACE_STD = 127.5, 128.0  # InsightFace's, for networks of ArcFace's family
+WHOLE = (0.5, 0.5, 1.0)
+
+
+def onnx_embedding(image: np.ndarray, weights: str | None, mean: float | tuple = ARCFACE_MEAN,
+                   std: float | tuple = ARCFACE_STD, colours: str = 'rgb', window: tuple = WHOLE) -> np.ndarray:
+    """What the network says of a face, float32 (numbers,), of length 1.
+
+    Args:
+        image: RGB ``uint8`` (height, width, 3), a crop of fixed geometry, so that no landmarks are looked for, which a
+            bad restoration would spoil.
+        weights: the ONNX file; one input (batch, 3, size, size), a face's first output its embedding.
+        mean, std: the network sees (value - mean) / std of values 0 to 255; one number or one for each channel.
+        colours: order of the channels that it sees, ``rgb`` or ``bgr``.
+        window: the square that it sees: x and y of the centre and the side, as shares of the crop's side. Beyond the
+            crop its border is repeated. On this package's crops ArcFace's template of five points lies at (0.51, 0.34,
+            1.11) (901 faces of LFW, median landmarks).
+
+    Raises:
+        InputError: onnxruntime or the file is not there, or it is no such network.
+    """
+    check_choice('metric: colours', colours, ('rgb', 'bgr'))
+    network, size = _network(weights)
+    seen = _cut(image, window, size)[..., ::1 if colours == 'rgb' else -1].astype(np.float32)
+    seen = (seen - np.float32(mean)) / np.float32(std)
+    embedding = network.run(None, {network.get_inputs()[0].name: seen.transpose(2, 0, 1)[None]})[0].ravel()
+    return embedding / np.linalg.norm(embedding)
+
+
+def _cut(image: np.ndarray, window: tuple, size: int) -> np.ndarray:
+    """The window at the network's size."""
+    x, y, side = np.array(window) * image.shape[1]
+    scale = size / side
+    # pixel i covers i to i + 1, as cv2.resize has it
+    matrix = np.array([[scale, 0, (size + scale - 1) / 2 - scale * x], [0, scale, (size + scale - 1) / 2 - scale * y]])
+    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+@functools.cache
+def _network(weights: str | None):
+    """The session and the side of its input."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError('metric: network: onnx needs onnxruntime; pip install onnxruntime, or take dlib') from error
+    if weights is None or not Path(weights).is_file():
+        raise InputError(f'metric: network: onnx: weights: {weights}: no such file; give the ONNX file of a face '
+                         'recognition network, or take dlib')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the images are small
+    try:
+        network = onnxruntime.InferenceSession(weights, options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime's exceptions have no common base
+        raise InputError(f'{weights}: not a readable ONNX file ({str(error).splitlines()[0][:100]}); give that of a face '
+                         'recognition network') from error
+    inputs = network.get_inputs()
+    shape = inputs[0].shape
+    if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or not isinstance(shape[2], int) or shape[2] != shape[3]:
+        raise InputError(f'{weights}: its input is {shape}, not (batch, 3, size, size); give a face recognition network')
+    return network, shape[2]
