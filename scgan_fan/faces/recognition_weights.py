@@ -11,8 +11,8 @@ from scgan_fan.errors import InputError
 RECOGNITION_FILE = 'dlib_face_recognition_resnet_model_v1.dat'
 INPUT_LAYER = b'input_rgb_image_sized'
 
-# How many whole numbers dlib writes of a layer before and after its weights (None: a layer without any): sizes, strides,
-# paddings, the weights' shapes, learning rates
+# How many whole numbers dlib writes of a layer before and after its weights (None: a layer without any): sizes,
+# strides, paddings, the weights' shapes, learning rates
 LAYERS = {'con_4': (0, 25), 'affine_': (0, 11), 'fc_2': (2, 19), 'relu_': None, 'add_prev_': None,
           'max_pool_2': None, 'avg_pool_2': None}
 POOLING_NUMBERS = 6
@@ -78,7 +78,7 @@ def _split(numbers: np.ndarray, *shapes: torch.Size) -> list[torch.Tensor]:
 
 
 class _DlibReader:
-    """Reads what dlib's ``serialize`` wrote of this network, from the input on: in front are only versions and the loss.
+    """Reads what dlib's ``serialize`` wrote of this network, from the input on: before it are versions and the loss.
 
     Whole numbers are a byte, the count of those that follow, its highest bit the sign, and then these, lowest first;
     floating-point numbers two whole ones, mantissa and exponent; tensors a version, four sizes and float32 numbers.

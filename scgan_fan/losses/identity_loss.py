@@ -11,8 +11,8 @@ from scgan_fan.faces.recognition_weights import load_recognition
 
 @LOSS_REGISTRY.register()
 class IdentityLoss(nn.Module):
-    """Half the squared distance of the embeddings that dlib's frozen recognition network gives two faces, as others have
-    an identity term in face super-resolution (WIPA; OSDFace):
+    """Half the squared distance of the embeddings that dlib's frozen recognition network gives two faces, as others
+    have an identity term in face super-resolution (WIPA; OSDFace):
 
         1/B sum_b |r(a_b) - r(b_b)|^2 / 2,   batch of B
 
@@ -22,7 +22,7 @@ class IdentityLoss(nn.Module):
 
     The network sees the whole image, resized bilinearly to its 150 pixels: on crops of this project's rule dlib's own
     alignment by landmarks is on average that (side 1.02 of the crop, centre within 0.02), and it could not be
-    differentiated. Computed in float32 under autocast too. 0.54 GFLOP a face forward, about three times that in training.
+    differentiated. Computed in float32 under autocast too. 0.54 GFLOP a face forward, three times that in training.
 
     What this loss teaches, dlib's measures of identity no longer judge: take another network for that.
 

@@ -60,10 +60,11 @@ def _network(weights: str | None):
     try:
         network = onnxruntime.InferenceSession(weights, options, providers=['CPUExecutionProvider'])
     except Exception as error:  # onnxruntime's exceptions have no common base
-        raise InputError(f'{weights}: not a readable ONNX file ({str(error).splitlines()[0][:100]}); give that of a face '
-                         'recognition network') from error
+        raise InputError(f'{weights}: not a readable ONNX file ({str(error).splitlines()[0][:100]}); give that of a '
+                         'face recognition network') from error
     inputs = network.get_inputs()
     shape = inputs[0].shape
     if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or not isinstance(shape[2], int) or shape[2] != shape[3]:
-        raise InputError(f'{weights}: its input is {shape}, not (batch, 3, size, size); give a face recognition network')
+        raise InputError(f'{weights}: its input is {shape}, not (batch, 3, size, size); give a face '
+                         'recognition network')
     return network, shape[2]

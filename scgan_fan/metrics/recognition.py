@@ -57,8 +57,8 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
             any other (needs ``pip install onnxruntime``). What taught a network (IdentityLoss: dlib) is no judge of it.
         weights: FaceNet's file, as facenet-pytorch publishes it, or the ONNX file.
         kwargs: ``threshold``, the distance below which two are one person (0.6 for dlib, 1.1 for FaceNet, none is known
-            for others; embeddings of an ONNX file are made of length 1); ``mean``, ``std``, ``colours`` and ``window`` of
-            an ONNX file, see ``onnx_embedding``; whatever else the option block holds.
+            for others; embeddings of an ONNX file are made of length 1); ``mean``, ``std``, ``colours`` and ``window``
+            of an ONNX file, see ``onnx_embedding``; whatever else the option block holds.
 
     Returns:
         Both embeddings, (2, 128) or another length.
@@ -117,7 +117,8 @@ def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'd
 @summarized_by(_passed)
 def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                  **kwargs) -> float:
-    """As ``calculate_identity_gate``, against the low-resolution face enlarged bicubically: where no true one is known."""
+    """As ``calculate_identity_gate``, against the low-resolution face enlarged bicubically: where the true one is not
+    known."""
     enlarged = cv2.resize(lq, img.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return _cosine(img, enlarged, network, weights, kwargs)
 

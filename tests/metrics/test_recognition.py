@@ -81,7 +81,7 @@ def test_an_onnx_file_judges(onnx_file):
     assert embedding() == length1(100 - 127.5, -127.5, 50 - 127.5, 200 - 127.5)
     assert embedding(mean=[10, 0, 0], std=[2, 1, 1]) == length1(45, 0, 50, 95)
     assert embedding(mean=0, std=1, window=[0.5, 0.25, 0.25]) == length1(200, 0, 0, 200)
-    assert embedding(mean=0, std=1, window=[0.5, 0.75, 1.0]) == length1(50, 0, 75, 100)  # beyond, the border is repeated
+    assert embedding(mean=0, std=1, window=[0.5, 0.75, 1.0]) == length1(50, 0, 75, 100)  # border repeated
     assert calculate_identity(image, image, 'onnx', onnx_file) == pytest.approx(1, abs=1e-6)
 
 
@@ -115,8 +115,9 @@ def test_gate_counts_the_faces_that_pass(drawn):
     assert rows[''].shape == (3,) and rows['_real'].shape == (6,)
     assert rows['_real'][1::2] == pytest.approx(1, abs=1e-6)
     results = metrics.results()
-    assert results[''] == pytest.approx(200 / 3) and results['_real'] == pytest.approx(100 * (rows['_real'] >= 0.9).mean())
-    assert summarize({'type': 'calculate_identity_gate'}, np.array([0.2, 0.3, 0.4, 0.9])) == 75  # 0.30 where none is given
+    assert results[''] == pytest.approx(200 / 3)
+    assert results['_real'] == pytest.approx(100 * (rows['_real'] >= 0.9).mean())
+    assert summarize({'type': 'calculate_identity_gate'}, np.array([0.2, 0.3, 0.4, 0.9])) == 75  # from 0.30
     assert calculate_identity_gate(*drawn[:2]) == calculate_identity(*drawn[:2])
     assert calculate_identity_gate_real(drawn[0], drawn[1]) == calculate_identity(*drawn[:2])
 
