@@ -47,7 +47,7 @@ setup(
     license_files=['LICENSE'],
     python_requires='>=3.10',
     packages=find_packages(include=['scgan_fan', 'scgan_fan.*']),
-    package_data={'scgan_fan': ['benchmark/*.html', 'experiments.yml', 'weights/*']},
+    package_data={'scgan_fan': ['benchmark/*.html', 'weights/*']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},

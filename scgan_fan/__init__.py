@@ -12,5 +12,6 @@ from scgan_fan import compat  # noqa: E402  (basicsr cannot be imported before t
 compat.apply()
 
 from scgan_fan import archs, data, losses, metrics, models  # noqa: E402, F401
+from scgan_fan.options import based_on  # noqa: E402, F401
 
 __version__ = '0.1.0'

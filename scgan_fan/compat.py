@@ -6,6 +6,7 @@ the plugin can be imported are in ``scgan_fan_startup``.
 import errno
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import basicsr.data
@@ -16,6 +17,7 @@ from basicsr.data.prefetch_dataloader import PrefetchGenerator
 from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.errors import InputError
+from scgan_fan.options import make_whole
 from scgan_fan.run_folder import RunFolder
 
 NOT_RESUMED = (None, 0, 1)  # epoch, iteration and batch of one process where a run goes on
@@ -126,12 +128,21 @@ def report_errors_of_the_prefetcher() -> None:
 
 
 def mend_train_script(train) -> None:
-    """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are.
+    """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are;
+    ``copy_opt_file`` leaves a file that is based on others without them.
 
     Args:
         train: the module of ``basicsr/train.py``, be it ``__main__`` or ``basicsr.train``.
     """
     train.load_resume_state = load_resume_state
+    train.copy_opt_file = copy_opt_file
+
+
+@dist_util.master_only
+def copy_opt_file(opt_file: str, experiments_root: str) -> None:
+    """BasicSR's copy of the option file in the run's folder, whole, so that the same run can be had from it alone."""
+    options.copy_opt_file(opt_file, experiments_root)
+    make_whole(Path(experiments_root) / Path(opt_file).name, opt_file)
 
 
 def load_resume_state(opt: dict) -> dict | None:

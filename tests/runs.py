@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from scgan_fan import compat
+from scgan_fan.options import read_options  # noqa: F401  (for the tests beside it)
 
 
 OPTIONS = Path(__file__).parent.parent / 'options'
@@ -21,11 +22,6 @@ FACES_OF_DATASET = {  # drawn faces in the place of each dataset's own
     'LowResolutionFaceDataset': {'dataroot_lq': 'val_lr'},
     'LandmarkFaceDataset': {'dataroot': 'hr', 'landmarks': 'hr_landmarks.npz'},
 }
-
-
-def read_options(path: Path) -> dict:
-    """A shipped option file, as BasicSR would read it but for the plugin's line."""
-    return yaml.safe_load(path.read_text().replace('!!python/name:scgan_fan.__name__', ''))
 
 
 def small(opt: dict, faces: Path) -> dict:

@@ -1,14 +1,17 @@
 """The table of experiments against the papers' tables, its option files, and the command that lists it."""
+import hashlib
+import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from basicsr.models import build_model
 
 from runs import OPTIONS, read_options, small
-from scgan_fan.experiments import Experiment, list_experiments, make_option_file, read_experiments, write_options
+from scgan_fan.experiments import list_experiments, read_experiments
 
 # papers.md section 3. Of a variant: degraders, judges, terms but for the adversarial ones, shared parts.
 BOTH, ALL = 'hl sl', 'l1 l2 h1 h2'
@@ -47,13 +50,16 @@ LRGAN = {
     'train_lrgan_3_joint': ('g degrade_hl d_l1 d_h1', 'pixel_lr adv_l1 cycle_hr adv_h1'),
     'lrgan_pixel': ('g degrade_hl', 'cycle_hr'),
 }
-_, EXPERIMENTS = read_experiments()
-BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS if experiment.file}
+# SHA-256 of what each file resolved to when all were written out in full
+HASHES = dict(reversed(line.split()) for line in (Path(__file__).parent / 'option_hashes.txt').read_text().splitlines())
+WHOLE = {'train_scgan_fan', 'train_lrgan_3_joint', 'train_superfan', 'train_fan', 'small_pixel', 'small_scgan_fan'}
+EXPERIMENTS = read_experiments(OPTIONS)
+BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def model_of(name: str, faces):
     """The model of an experiment's option file, made small."""
-    opt = small(read_options(OPTIONS / BY_NAME[name].file), faces)
+    opt = small(read_options(BY_NAME[name].path), faces)
     opt.update(is_train=True, dist=False, rank=0, world_size=1)
     return build_model(opt)
 
@@ -112,76 +118,55 @@ def test_lrgan_stages(name, faces):
     ('heatmap_joint', 'network_fan.num_stacks', 4), ('scgan_as_printed', 'network_g.blocks', [12, 3, 2]),
     ('scgan_as_printed', 'train.adv_h2_opt.loss_weight', 1.0), ('scgan_as_printed', 'network_degrade_sl.noise', 'direct')])
 def test_values_that_make_the_difference(name, path, value):
-    found = read_options(OPTIONS / BY_NAME[name].file)
+    found = read_options(BY_NAME[name].path)
     for key in path.split('.'):
         found = found[key]
     assert found == value
 
 
-def test_every_option_file_is_in_the_table():
-    files = {str(path.relative_to(OPTIONS)) for path in [*OPTIONS.glob('*.yml'), *(OPTIONS / 'ablation').iterdir()]}
-    assert files - {experiment.file for experiment in EXPERIMENTS} == {'train_scgan_fan_cpu.yml'}
+@pytest.mark.parametrize('file', HASHES)
+def test_options_are_the_former_ones(file):
+    """Key by key, the plugin's aside; networks are made in the order of their blocks, which draws their first weights."""
+    options = read_options(OPTIONS / file)
+    assert options.pop('plugin') == 'scgan_fan'
+    networks = [key for key in options if key.startswith('network_')]
+    assert hashlib.sha256(json.dumps([networks, options], sort_keys=True).encode()).hexdigest() == HASHES[file]
+
+
+def test_every_option_file_is_an_experiment():
+    folders = (OPTIONS, OPTIONS / 'ablation', OPTIONS / 'small')
+    files = {path for folder in folders for path in folder.glob('*.yml')}
+    assert {path.name for path in files - {experiment.path for experiment in EXPERIMENTS}} == {'train_scgan_fan_cpu.yml'}
     assert set(SCGAN) <= set(BY_NAME) and set(SUPERFAN) <= set(BY_NAME)
+    assert {str(path.relative_to(OPTIONS)) for path in files} == set(HASHES)
 
 
-def test_written_option_files_are_current(tmp_path):
-    for experiment in EXPERIMENTS:
-        if experiment.file and not experiment.base:
-            (tmp_path / experiment.file).parent.mkdir(exist_ok=True)
-            (tmp_path / experiment.file).write_text((OPTIONS / experiment.file).read_text())
-    for written in write_options(tmp_path):
-        shipped = OPTIONS / written.relative_to(tmp_path)
-        assert shipped.read_text() == written.read_text(), f'{shipped} is old: run scripts/make_options.py'
-    for folder in ('ablation', 'small'):
-        assert {p.name for p in (OPTIONS / folder).iterdir()} == {p.name for p in (tmp_path / folder).iterdir()}
-
-
-@pytest.mark.parametrize('experiment', [e for e in EXPERIMENTS if e.base], ids=lambda e: e.name)
-def test_option_files_hold_what_the_table_says_and_else_their_base(experiment):
-    base, made = read_options(OPTIONS / experiment.base), read_options(OPTIONS / experiment.file)
-    for path in experiment.without:
-        del parent(base, path)[path.split('.')[-1]]
-    for path, value in {'name': experiment.name, **experiment.set}.items():
-        parent(base, path)[path.split('.')[-1]] = value
-    assert made == base
-
-
-def parent(options: dict, path: str) -> dict:
-    for key in path.split('.')[:-1]:
-        options = options[key]
-    return options
-
-
-def test_comments_and_the_rest_of_the_text_stay(tmp_path):
-    (tmp_path / 'base.yml').write_text(
-        '# old head\nplugin: x  # why\nname: base\n\na:  # first\n  b: 1  # one\n  c: [1, 2]  # list\n  # before d\n'
-        '  d:\n    e: ~\n\nf: 2\n')
-    experiment = Experiment('it', 'heatmap', 'row', 'dir/new.yml', 'base.yml', without=['a.c', 'f'],
-                            set={'a.b': 3.5, 'a.d': {'g': {'h': None}}, 'a.i': [1], 'z': {'y': 1e-4}})
-    assert make_option_file(experiment, tmp_path).split('experiments.yml.\n')[1] == (
-        'plugin: x  # why\nname: new\n\na:  # first\n  b: 3.5  # one\n  # before d\n'
-        '  d:\n    g:\n      h: ~\n  i: [1]\n\nz:\n  y: !!float 0.0001\n\n')
+@pytest.mark.parametrize('file', HASHES)
+def test_a_file_is_whole_or_short_and_its_run_has_its_name(file):
+    path = OPTIONS / file
+    assert read_options(path)['name'] == path.stem
+    assert path.stem in WHOLE or len(path.read_text().splitlines()) <= 15
 
 
 def test_stages_start_from_each_other():
-    for experiment in BY_NAME.values():
-        starts = re.findall(r'experiments/(\w+)/models', (OPTIONS / experiment.file).read_text())
-        assert set(starts) == set(experiment.after), experiment.file
-        assert set(starts) <= {other.name for other in BY_NAME.values()}
+    for experiment in EXPERIMENTS:
+        starts = re.findall(r'experiments/(\w+)/models', json.dumps(read_options(experiment.path)['path']))
+        assert set(starts) == set(experiment.after), experiment.path
+        assert set(starts) <= set(BY_NAME)
 
 
-def test_published_figures_fit_their_measures():
-    tables, experiments = read_experiments()
-    for experiment in experiments:
-        for test_set, figures in experiment.published.items():
-            assert len(figures) == len(tables[experiment.table]['measures'][test_set]), experiment
+def test_published_figures_are_labelled():
+    for experiment in EXPERIMENTS:
+        for line in experiment.published:
+            assert re.fullmatch(r'[^:]+: .*\d.*', line), experiment.path
+    assert BY_NAME['train_scgan'].published[0] == 'LS3D-W: 22.55 FID, 1.26 KID x100, 0.068 LPIPS'
 
 
 def test_the_list():
-    text = list_experiments()
+    text = list_experiments(folder=OPTIONS)
     for experiment in EXPERIMENTS:
-        assert experiment.file is None or f'options/{experiment.file}' in text
-    found = list_experiments('w/o-d_sl')
+        assert str(experiment.path) in text
+    found = list_experiments('w/o-d_sl', OPTIONS)
     assert found.count('python -m') == 1 and 'LS3D-W: 43.24 FID, 3.64 KID x100, 0.081 LPIPS' in found
 
 

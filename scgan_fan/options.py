@@ -1,0 +1,140 @@
+"""Option files: read without running code, and written as what differs from another one.
+
+    !!python/object/apply:scgan_fan.based_on
+    kwds:
+      base: ../train_scgan_fan.yml  # relative to this file; may be based on another itself
+      without: [network_d_l2, train.adv_l2_opt]  # what is left out
+      set: {name: mine, train: {heatmap_opt: {distance: l1}}}  # what has another value
+      add: {train: {heatmap_opt: {network: {num_stacks: 2}}}}  # what the base does not have
+
+BasicSR's own loader resolves the tag, which imports the plugin too; ``read_options`` is for everybody else.
+"""
+import inspect
+from pathlib import Path
+
+import yaml
+
+from scgan_fan.errors import InputError
+
+PLUGIN = 'plugin: !!python/name:scgan_fan.__name__'
+BASED_ON = '!!python/object/apply:scgan_fan.based_on'
+
+
+class _Loader(yaml.SafeLoader):
+    """Knows the two kinds of tags that option files have, and runs nothing: a plugin is named, not imported."""
+
+
+def _construct_name(loader: _Loader, name: str, node: yaml.Node) -> str:
+    return name.removesuffix('.__name__')
+
+
+def _construct_based_on(loader: _Loader, node: yaml.Node) -> dict:
+    given = loader.construct_mapping(node, deep=True)
+    return _resolve(node.start_mark.name, **(given.get('kwds') or {}))
+
+
+_Loader.add_multi_constructor('tag:yaml.org,2002:python/name:', _construct_name)
+_Loader.add_constructor(BASED_ON.replace('!!', 'tag:yaml.org,2002:'), _construct_based_on)
+
+
+def read_options(path: str | Path) -> dict:
+    """What BasicSR's ``parse_options`` reads from an option file, before it adds what it finds out itself.
+
+    Raises:
+        InputError: there is no such file, it is no YAML, it holds a tag of another kind, or a base does not fit.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            options = yaml.load(file, _Loader)
+    except RecursionError as error:
+        raise InputError(f'{path}: is based on itself') from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f'{path}: not a readable option file ({str(error).splitlines()[0]})') from error
+    if not isinstance(options, dict):
+        raise InputError(f'{path}: not an option file; the folder options has examples')
+    return options
+
+
+def based_on(**differences) -> dict:
+    """The options of a base file with differences: what YAML loaders call at the tag (see the module's head).
+
+    Args:
+        differences: ``base``, and any of ``without``, ``set`` and ``add``, applied in this order.
+
+    Raises:
+        InputError: there is no such base, it has not what is left out or set, it has what is added, or ``set`` gives
+            no ``name`` (the run would write into the folder of its base's).
+    """
+    return _resolve(_file_of_the_tag(), **differences)
+
+
+def _file_of_the_tag() -> str:
+    """PyYAML knows the file that a tag stands in, but does not hand it to the function that the tag names."""
+    caller = inspect.currentframe().f_back.f_back
+    node = caller.f_locals.get('node')
+    return str(node.start_mark.name) if isinstance(node, yaml.Node) else ''
+
+
+def _resolve(file: str, base: str | None = None, without: list[str] = (), set: dict | None = None,
+             add: dict | None = None, **unknown) -> dict:
+    """The options of ``file``; if that is no path, as of YAML in a string, bases are looked for in the working folder."""
+    if base is None or isinstance(without, str) or 'name' not in (set or {}) or unknown:
+        raise InputError(f'{file}: kwds: needs base, a file, and set with a name; may have without, a list, and add, '
+                         f'nothing else{f", such as {min(unknown)}" if unknown else ""}')
+    path = Path(file).parent / base
+    if not path.is_file():
+        raise InputError(f'{file}: base: there is no {path.resolve()}; a base is named relative to the file that is based '
+                         'on it')
+    options = read_options(path)
+    try:
+        for name in without:
+            _leave_out(options, name, path)
+        _set(options, set, path)
+        _add(options, add or {}, path)
+    except InputError as error:
+        raise InputError(f'{file}: {error}') from None
+    return options
+
+
+def _leave_out(options: dict, name: str, base: Path) -> None:
+    *blocks, last = name.split('.')
+    for block in blocks:
+        options = options.get(block) or {}
+    if last not in options:
+        raise InputError(f'without: {name} is not in {base}; nothing to leave out')
+    del options[last]
+
+
+def _set(options: dict, values: dict, base: Path, where: str = '') -> None:
+    """Go into blocks, but for those that get another ``type``: with other arguments, they are replaced as a whole."""
+    for key, value in values.items():
+        if key not in options:
+            raise InputError(f'set: {where}{key} is not in {base}; what is new there belongs under add')
+        old = options[key]
+        if isinstance(old, dict) and isinstance(value, dict) and value.get('type', old.get('type')) == old.get('type'):
+            _set(old, value, base, f'{where}{key}.')
+        else:
+            options[key] = value
+
+
+def _add(options: dict, values: dict, base: Path, where: str = '') -> None:
+    for key, value in values.items():
+        if key not in options:
+            options[key] = value
+        elif isinstance(options[key], dict) and isinstance(value, dict):
+            _add(options[key], value, base, f'{where}{key}.')
+        else:
+            raise InputError(f'add: {where}{key} is in {base}; another value belongs under set')
+
+
+def make_whole(copy: Path, original: str | Path) -> None:
+    """Let the copy of an option file depend on no other file: it gets all that the original resolves to.
+
+    Args:
+        copy: is left as it is where the original is based on nothing.
+        original: where its bases are found.
+    """
+    head, tag, _ = copy.read_text(encoding='utf-8').partition(f'\n{BASED_ON}')
+    if tag:
+        options = {key: value for key, value in read_options(original).items() if key != 'plugin'}
+        copy.write_text(f'{head}\n{PLUGIN}\n{yaml.safe_dump(options, sort_keys=False)}', encoding='utf-8')
