@@ -1,7 +1,7 @@
 """Real-world face super-resolution for BasicSR: semi-cycled GANs guided by a face alignment network.
 
 Importing the package registers its networks, losses, metrics, datasets and models with BasicSR. An option file does so
-with one line, ``plugin: !!python/name:scgan_fan.__name__``.
+with one line, ``plugin: !!python/name:scgan_fan.__name__``, or by being based on one that does (``options.py``).
 """
 import scgan_fan_startup
 

@@ -77,8 +77,8 @@ def list_experiments(wanted: str = '', folder: Path = Path('options')) -> str:
     found = [each for each in read_experiments(folder)
              if wanted.lower() in f'{each.path} {each.row} {each.what} {each.table}'.lower()]
     if not found:
-        raise InputError(f'{folder}: no experiment has {wanted!r} in its file, row, table or description; without a '
-                         'word all are listed, and --options names the folder of option files')
+        raise InputError(f'no experiment has {wanted!r} in its file, row, table or description; without a word all of '
+                         f'the folder {folder} are listed, and --options names another')
     return '\n\n'.join('\n\n'.join([f'{table}\n{"=" * len(table)}', *map(str, rows)])
                        for table, rows in itertools.groupby(found, key=lambda experiment: experiment.table))
 
