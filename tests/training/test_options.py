@@ -5,7 +5,7 @@ import torch
 from runs import OPTIONS, read_options, small, train_here
 
 FILES = sorted(str(path.relative_to(OPTIONS)) for path in OPTIONS.rglob('train_*.yml')) + sorted(
-    str(path.relative_to(OPTIONS)) for path in (OPTIONS / 'ablation').glob('*.yml'))
+    str(path.relative_to(OPTIONS)) for folder in ('ablation', 'small') for path in (OPTIONS / folder).glob('*.yml'))
 
 
 @pytest.mark.parametrize('file', FILES)
