@@ -12,7 +12,7 @@ import argparse
 import torch
 import yaml
 
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, positive, room
 from scgan_fan.data.heatmap_store import write_heatmaps
 from scgan_fan.losses.heatmap_loss import STACKS, HeatmapLoss
 
@@ -23,6 +23,7 @@ def parse_arguments() -> argparse.Namespace:
                         'names, in the same order')
     parser.add_argument('-o', '--output', required=True, metavar='OUT')
     parser.add_argument('--size', type=positive, default=64, help='gt_size of the dataset. Default: %(default)s')
+    parser.add_argument('--room', type=room, default=1, help='room_gt of the dataset. Default: %(default)s')
     as_in = parser.add_argument_group('as in train: heatmap_opt')
     as_in.add_argument('--fan', default='fan64', help='fan64, 2dfan4 or a path. Default: %(default)s')
     as_in.add_argument('--network', type=options_block, metavar='YAML',
@@ -55,7 +56,7 @@ def main() -> int:
                        pad=arguments.pad, stacks=arguments.stacks)
     loss.to('cuda' if torch.cuda.is_available() else 'cpu')
     count = write_heatmaps(arguments.inputs, arguments.output, loss, arguments.size, arguments.half,
-                           arguments.overwrite)
+                           arguments.overwrite, room=arguments.room)
     if count is None:
         print(f'{arguments.output} is finished already; --overwrite makes it again')
         return 0

@@ -14,6 +14,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def room(text: str) -> float:
+    """A number from 1: side of an image / side of the crop in its middle."""
+    if not float(text) >= 1:
+        raise argparse.ArgumentTypeError('must be 1 or more')
+    return float(text)
+
+
 def ends_in_one_line(failed: int = 1, stopped: str = 'the same command continues') -> Callable:
     """Let a ``main()`` end with one line and an exit status where the input cannot be used, or at Ctrl-C (130).
 

@@ -2,12 +2,15 @@
 
 A transform is a (3, 3) matrix that takes a point (x, y, 1) of the image to where it lies in the result, both in pixels
 where pixel i covers i to i + 1. Crop and augmentation are multiplied, so that an image is interpolated once.
+
+An image may have *room*: its middle ``1 / room`` is the crop, and what lies around it comes into view where an
+augmentation shifts, turns or shrinks the face.
 """
 import cv2
 import numpy as np
 
 from scgan_fan.data.dataset_options import Options
-from scgan_fan.data.sizes import read_hr, read_square, reduce_area
+from scgan_fan.data.sizes import read_exact, read_hr, read_square, reduce_area, side_with_room
 from scgan_fan.faces.landmarks import MIRRORED
 
 COLOURS = {'colour': 0, 'brightness': 0, 'contrast': 0}
@@ -66,6 +69,11 @@ class Augmentation:
         given = {'scale': self.scale != (1, 1), **{key: options[key] for key in ('rotation', 'shift', *COLOURS)}}
         self.beyond_flip = [key for key, value in given.items() if value]
 
+    def room_needed(self, size: int) -> float:
+        """The room at which no transform of a face of ``size`` pixels shows more than there is; 1: none is needed."""
+        angle = np.radians(min(self.rotation, 45))
+        return (np.cos(angle) + np.sin(angle)) * (1 + 2 * self.shift / size) / self.scale[0]
+
     def draw_flip(self, rng: np.random.Generator) -> bool:
         """Whether to mirror a face."""
         return self.flip and rng.random() < 0.5
@@ -83,18 +91,44 @@ class Augmentation:
         return transform
 
 
-def read_augmented(source, index: int, size: int, augment: Augmentation | None,
-                   rng: np.random.Generator) -> np.ndarray:
-    """``read_hr``, and ``augment`` where there is one: from the image as stored, in one interpolation.
+def crop_transform(stored: int, room: float, size: int) -> np.ndarray:
+    """The transform from an image of ``stored`` pixels with ``room`` to its crop of ``size`` pixels."""
+    enlargement = room * size / stored
+    corner = (1 - room) * size / 2  # of the stored image, in the crop
+    return np.array([[enlargement, 0, corner], [0, enlargement, corner], [0, 0, 1]])
 
-    Where it only flips, the result is ``read_hr`` or its mirror image, to the bit.
+
+def read_crop(source, index: int, size: int, room: float = 1) -> np.ndarray:
+    """The crop (size, size, 3) of image ``index`` of ``source``: of the whole of it, or of what has ``room`` around it.
+
+    Raises:
+        InputError: the image is not square, or its crop has less than ``size`` pixels.
+    """
+    if room == 1:
+        return read_hr(source, index, size)
+    image = read_square(source, index, side_with_room(size, room))
+    return warp(image, crop_transform(len(image), room, size), size)
+
+
+def read_lr(source, index: int, size: int, room: float) -> np.ndarray:
+    """``read_crop`` of what has room; without any the image must have ``size`` pixels exactly."""
+    return read_exact(source, index, size) if room == 1 else read_crop(source, index, size, room)
+
+
+def read_augmented(source, index: int, size: int, augment: Augmentation | None, rng: np.random.Generator,
+                   room: float = 1) -> np.ndarray:
+    """``read_crop``, and ``augment`` where there is one: from the image as stored, in one interpolation.
+
+    Where it only flips, the result is ``read_crop`` or its mirror image, to the bit.
     """
     if augment is None:
-        return read_hr(source, index, size)
-    image = read_square(source, index, size) if augment.beyond_flip else read_hr(source, index, size)
-    reduction = size / len(image)
-    transform = augment.draw_transform(size, rng) @ np.diag((reduction, reduction, 1))
-    return augment.change_colours(warp(image, transform, size), rng)
+        return read_crop(source, index, size, room)
+    if augment.beyond_flip:
+        image = read_square(source, index, side_with_room(size, room))
+        crop = crop_transform(len(image), room, size)
+    else:
+        image, crop = read_crop(source, index, size, room), np.eye(3)
+    return augment.change_colours(warp(image, augment.draw_transform(size, rng) @ crop, size), rng)
 
 
 def warp(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:

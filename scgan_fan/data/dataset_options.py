@@ -111,6 +111,10 @@ class DatasetOptions(Options):
     def __init__(self, opt: dict, required: tuple, defaults: dict):
         super().__init__(opt.get('type', 'dataset'), opt, defaults, required)
 
+    def room(self, key: str) -> float:
+        """The value of ``key``: side of the images / side of the crop in their middle; 1 where it is absent."""
+        return 1 if self[key] is None else self.number(key, 1)
+
     def lr_size(self) -> int:
         """LR height and width in pixels: ``gt_size`` divided by ``scale``."""
         gt_size, scale = self.whole_number('gt_size'), self.whole_number('scale')

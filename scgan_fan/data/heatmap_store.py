@@ -23,9 +23,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from scgan_fan.data.augment import Augmentation
+from scgan_fan.data.augment import Augmentation, read_crop
 from scgan_fan.data.image_source import hash_pixels, open_source
-from scgan_fan.data.sizes import read_hr
 from scgan_fan.data.whole_folder import DATA, MARKERS, WholeFolder
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
@@ -34,7 +33,7 @@ MAKE_AGAIN = 'write them again with scgan-fan heatmaps'
 
 
 def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: bool = False, overwrite: bool = False,
-                   batch: int = 16) -> int | None:
+                   batch: int = 16, room: float = 1) -> int | None:
     """Store the heatmaps of HR faces and of their mirror images.
 
     Args:
@@ -45,6 +44,7 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
         half: store float16.
         overwrite: replace what is at ``output``.
         batch: faces that FAN sees at once, beside their mirror images.
+        room: the dataset's ``room_gt``.
 
     Returns:
         The number of faces, or None where ``output`` is finished already.
@@ -53,7 +53,7 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
         InputError: a face cannot be read or is smaller, ``output`` cannot be written or was made of something else.
     """
     source = open_source(inputs)
-    hashes = [[hash_pixels(image) for image in _both_ways(source, index, size)]
+    hashes = [[hash_pixels(image) for image in _both_ways(source, index, size, room)]
               for index in tqdm(range(len(source)), 'reading', unit='image')]
     precision = 'float16' if half else 'float32'
     content = json.dumps({'drawn_by': loss.drawn_by(), 'size': size, 'precision': precision,
@@ -65,7 +65,7 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
     with folder.aside() as part, (part / DATA['heatmaps']).open('wb') as file:
         for start in tqdm(range(0, len(source), batch), 'drawing', unit='batch'):
             indices = range(start, min(start + batch, len(source)))
-            maps = _draw(loss, [image for index in indices for image in _both_ways(source, index, size)])
+            maps = _draw(loss, [image for index in indices for image in _both_ways(source, index, size, room)])
             rows = np.empty(len(maps), [('sha256', 'S64'), ('maps', precision, maps.shape[1:])])
             rows['sha256'], rows['maps'] = [sha256 for index in indices for sha256 in hashes[index]], maps
             if start == 0:
@@ -76,9 +76,9 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
     return len(source)
 
 
-def _both_ways(source, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _both_ways(source, index: int, size: int, room: float) -> tuple[np.ndarray, np.ndarray]:
     """A face and its mirror image."""
-    face = read_hr(source, index, size)
+    face = read_crop(source, index, size, room)
     return face, face[:, ::-1]
 
 

@@ -5,13 +5,13 @@ import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
-from scgan_fan.data.augment import Augmentation, move_landmarks, warp
+from scgan_fan.data.augment import Augmentation, crop_transform, move_landmarks, warp
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.degradations import downsample
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.landmark_files import read_landmarks
-from scgan_fan.data.sizes import read_exact
+from scgan_fan.data.sizes import read_exact, read_square, side_with_room
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -28,6 +28,8 @@ class LandmarkFaceDataset(Dataset):
             ``scgan_fan.data.landmark_files``.
         size: height and width. Default 64.
         crop: absent where every image has this size already; ``fan`` for images of any size: see ``fan_crop``.
+        room: side of the images / side of the crop in their middle, which is reduced to ``size``; the landmarks are
+            in pixels of the whole image. Default: 1. Only without ``crop``.
         low_resolution: a factor by which each face is downsampled (bilinear, antialiased) and then enlarged again
             (bilinear), to train Super-FAN's "FAN retrained on bilinear" (its Table 2). Default: none.
         augment: a block of ``scgan_fan.data.augment.Augmentation``. Default: none.
@@ -42,9 +44,11 @@ class LandmarkFaceDataset(Dataset):
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot', 'landmarks'), defaults={
-            'size': 64, 'crop': None, 'low_resolution': None, 'augment': {}, 'seed': 0})
+            'size': 64, 'crop': None, 'room': None, 'low_resolution': None, 'augment': {}, 'seed': 0})
         self.size = options.whole_number('size')
         self.crop = options.choice('crop', (None, 'fan'))
+        options.at_most_one('crop', 'room')
+        self.room = options.room('room')
         self.low_resolution = options.divisor_or_none('low_resolution', of='size')
         self.augment = options.block('augment', Augmentation)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
@@ -76,9 +80,12 @@ class LandmarkFaceDataset(Dataset):
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """An image as stored, and the transform that crops it."""
-        if self.crop is None:
+        if self.crop == 'fan':
+            return self.source.read(self.indices[index]), fan_crop(self.landmarks[index], self.size)
+        if self.room == 1:
             return read_exact(self.source, self.indices[index], self.size), np.eye(3)
-        return self.source.read(self.indices[index]), fan_crop(self.landmarks[index], self.size)
+        image = read_square(self.source, self.indices[index], side_with_room(self.size, self.room))
+        return image, crop_transform(len(image), self.room, self.size)
 
 
 def fan_crop(landmarks: np.ndarray, size: int) -> np.ndarray:

@@ -2,9 +2,9 @@
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
+from scgan_fan.data.augment import read_lr
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_exact
 from scgan_fan.images import to_tensor
 
 
@@ -14,7 +14,9 @@ class LowResolutionFaceDataset(Dataset):
 
     Options:
         dataroot_lq: LR faces: a folder, an LMDB, or a list of them.
-        size: their height and width, pixels. Default 16.
+        size: height and width of the items, pixels. Default 16.
+        room_lq: side of the images / side of the crop in their middle, which is reduced to ``size``. Default: 1, and
+            the images have exactly ``size`` pixels.
         num_images: take only the first so many. Default: all.
 
     Items: ``lq`` float32 (3, size, size) RGB in [-1, 1]; ``lq_path``, the key.
@@ -24,8 +26,10 @@ class LowResolutionFaceDataset(Dataset):
 
     def __init__(self, opt: dict):
         self.opt = opt
-        options = DatasetOptions(opt, required=('dataroot_lq',), defaults={'size': 16, 'num_images': None})
+        options = DatasetOptions(opt, required=('dataroot_lq',),
+                                 defaults={'size': 16, 'room_lq': None, 'num_images': None})
         self.size = options.whole_number('size')
+        self.room = options.room('room_lq')
         self.lq = open_source(options['dataroot_lq'])
         self.keys = self.lq.keys[:options.whole_number_or_none('num_images')]
 
@@ -33,4 +37,4 @@ class LowResolutionFaceDataset(Dataset):
         return len(self.keys)
 
     def __getitem__(self, index: int) -> dict:
-        return {'lq': to_tensor(read_exact(self.lq, index, self.size)), 'lq_path': self.keys[index]}
+        return {'lq': to_tensor(read_lr(self.lq, index, self.size, self.room)), 'lq_path': self.keys[index]}

@@ -2,13 +2,13 @@
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
-from scgan_fan.data.augment import Augmentation, read_augmented
+from scgan_fan.data.augment import Augmentation, read_augmented, read_crop
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.degradations import Degradation
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_exact, read_hr
+from scgan_fan.data.sizes import read_exact
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
@@ -23,6 +23,8 @@ class PairedFaceDataset(Dataset):
     Options:
         dataroot_gt: HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced).
         dataroot_lq: LR faces, likewise, with the same keys; exactly ``gt_size / scale``. Default: made from HR.
+        room_gt: side of the HR images / side of the crop in their middle, which is taken; see ``UnpairedFaceDataset``.
+            LR faces from files are of the crop. Default: 1, the image is the crop.
         scale: HR side / LR side.
         gt_size: HR height and width, pixels. Default 64.
         downsampling: how LR is made: ``bilinear``, ``bicubic`` (both antialiased), ``area``, or ``random``: one of the
@@ -46,11 +48,12 @@ class PairedFaceDataset(Dataset):
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'scale'), defaults={
-            'dataroot_lq': None, 'gt_size': 64, 'downsampling': None, 'degradation': None, 'augment': None,
-            'heatmaps': None, 'seed': 0, 'num_images': None})
+            'dataroot_lq': None, 'room_gt': None, 'gt_size': 64, 'downsampling': None, 'degradation': None,
+            'augment': None, 'heatmaps': None, 'seed': 0, 'num_images': None})
         options.at_most_one('dataroot_lq', 'downsampling', 'degradation')
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
+        self.room = options.room('room_gt')
         self.augment = options.block('augment', Augmentation)
         self.degrade = options.block('degradation', Degradation) or Degradation(
             'PairedFaceDataset', {'downsampling': options['downsampling']})
@@ -82,11 +85,11 @@ class PairedFaceDataset(Dataset):
         return item
 
     def _make_pair(self, index: int, rng) -> tuple:
-        gt = read_augmented(self.gt, index, self.gt_size, self.augment, rng)
+        gt = read_augmented(self.gt, index, self.gt_size, self.augment, rng, self.room)
         return gt, self.degrade(gt, self.lq_size, rng)
 
     def _read_pair(self, index: int, rng) -> tuple:
-        gt = read_hr(self.gt, index, self.gt_size)
+        gt = read_crop(self.gt, index, self.gt_size, self.room)
         lq = read_exact(self.lq, self._lq_indices[index], self.lq_size)
         if self.augment and self.augment.draw_flip(rng):
             gt, lq = gt[:, ::-1], lq[:, ::-1]

@@ -20,6 +20,11 @@ def reduce_area(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
 
+def side_with_room(size: int, room: float) -> int:
+    """Side in pixels of an image whose middle ``1 / room`` is ``size`` pixels wide."""
+    return round(size * room)
+
+
 def read_square(source, index: int, size: int) -> np.ndarray:
     """Read image ``index`` of ``source``, which must be square and ``size`` or larger: InputError otherwise."""
     image = source.read(index)

@@ -1,13 +1,14 @@
 """Real HR faces, each with a real LR face that has nothing to do with it: what the semi-cycle is trained on."""
+import numpy as np
+from basicsr.utils import get_root_logger
 from basicsr.utils.registry import DATASET_REGISTRY
 from torch.utils.data import Dataset
 
-from scgan_fan.data.augment import Augmentation, read_augmented
+from scgan_fan.data.augment import Augmentation, read_augmented, read_lr
 from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_exact
 from scgan_fan.images import to_tensor
 
 PARTNERS, AUGMENTS = 0, 1  # what a generator of EpochDraws is for
@@ -23,12 +24,17 @@ class UnpairedFaceDataset(Dataset):
 
     Options:
         dataroot_gt: HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced).
-        dataroot_lq: LR faces: likewise; exactly ``gt_size / scale``.
+        dataroot_lq: LR faces: likewise; exactly ``gt_size / scale``, with ``room_lq`` or ``augment_lq`` also larger:
+            they are best stored as the photograph has them, and reduced once.
+        room_gt, room_lq: side of the HR, LR images / side of the crop in their middle, which is trained on; what is
+            around it comes into view where a face is shifted, turned or made smaller. 1.3 for what
+            ``scgan-fan prepare --room 1.3`` has made. Default: 1, the image is the crop.
         scale: HR side / LR side.
         gt_size: HR height and width, pixels. Default 64.
-        augment: a block of ``scgan_fan.data.augment.Augmentation`` for HR. LR is only mirrored where its ``flip`` is
-            on, HR or not: turning and scaling 16 pixels would smooth away what is to be learned from them.
-            Default: none.
+        augment: a block of ``scgan_fan.data.augment.Augmentation`` for HR. Default: none.
+        augment_lq: such a block for LR, drawn for itself; its ``shift`` is in pixels of LR. Give the images room and
+            more pixels than the network sees: turning 16 pixels smooths away what is to be learned from them.
+            Default: LR is only mirrored, where the ``flip`` of ``augment`` is on, whether its HR face is or not.
         heatmaps: those of the HR faces, written by ``scgan-fan heatmaps``; ``augment`` may then only flip. Default:
             none, HeatmapLoss draws them.
         seed: of the draws. Default 0.
@@ -44,10 +50,15 @@ class UnpairedFaceDataset(Dataset):
     def __init__(self, opt: dict):
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
-                                 defaults={'gt_size': 64, 'augment': None, 'heatmaps': None, 'seed': 0})
+                                 defaults={'gt_size': 64, 'room_gt': None, 'room_lq': None, 'augment': None,
+                                           'augment_lq': None, 'heatmaps': None, 'seed': 0})
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
+        self.room_gt, self.room_lq = options.room('room_gt'), options.room('room_lq')
         self.augment = options.block('augment', Augmentation)
+        self.augment_lq = options.block('augment_lq', Augmentation)
+        _check_room('room_gt', self.room_gt, self.augment, self.gt_size)
+        _check_room('room_lq', self.room_lq, self.augment_lq, self.lq_size)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.gt = open_source(options['dataroot_gt'])
         self.lq = open_source(options['dataroot_lq'])
@@ -64,15 +75,19 @@ class UnpairedFaceDataset(Dataset):
     def __getitem__(self, position: int) -> dict:
         gt_index, lq_index = position % len(self.gt), self._partner(position)
         rng = self.draws.generator(AUGMENTS, position)
-        gt = read_augmented(self.gt, gt_index, self.gt_size, self.augment, rng)
-        lq = read_exact(self.lq, lq_index, self.lq_size)
-        if self.augment and self.augment.draw_flip(rng):
-            lq = lq[:, ::-1]
+        gt = read_augmented(self.gt, gt_index, self.gt_size, self.augment, rng, self.room_gt)
+        lq = self._read_lq(lq_index, rng)
         item = {'gt': to_tensor(gt), 'lq': to_tensor(lq),
                 'gt_path': self.gt.keys[gt_index], 'lq_path': self.lq.keys[lq_index]}
         if self.heatmaps:
             item['heatmaps'] = self.heatmaps.read(gt, self.gt.name(gt_index))
         return item
+
+    def _read_lq(self, index: int, rng: np.random.Generator) -> np.ndarray:
+        if self.augment_lq:
+            return read_augmented(self.lq, index, self.lq_size, self.augment_lq, rng, self.room_lq)
+        lq = read_lr(self.lq, index, self.lq_size, self.room_lq)
+        return lq[:, ::-1] if self.augment and self.augment.draw_flip(rng) else lq
 
     def _partner(self, position: int) -> int:
         deal, place = divmod(position, len(self.lq))
@@ -82,3 +97,11 @@ class UnpairedFaceDataset(Dataset):
                 self._permutations.clear()
             self._permutations[drawn] = self.draws.generator(PARTNERS, deal).permutation(len(self.lq))
         return int(self._permutations[drawn][place])
+
+
+def _check_room(option: str, room: float, augment: Augmentation | None, size: int) -> None:
+    """Warn where images have room, but less than their augmentation may show."""
+    needed = augment.room_needed(size) if augment else 1
+    if 1 < room < needed:
+        get_root_logger().warning(f'{option} is {room}, but what its faces are shifted, turned and made smaller by shows '
+                                  f'up to {needed:.2f}: there the border of the image is repeated')
