@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, positive, room
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS
 from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
@@ -19,6 +19,7 @@ from scgan_fan.prepare.pipeline import Settings, prepare
 EXAMPLES = """examples:
     scgan-fan prepare ffhq datasets/ffhq -o datasets/hr --size 64
     scgan-fan prepare wider datasets/wider -o datasets/lr --size 16 --max_face 37
+    scgan-fan prepare wider datasets/wider -o datasets/lr --size 16 --max_face 40 --room 1.3 --native
     scgan-fan prepare degrade datasets/hr/val.lmdb -o datasets/val_lr --preset scgan
 """
 SHARP_SIZE = 64  # what ``SHARP`` was measured for
@@ -58,6 +59,11 @@ def _add_options(parser: argparse.ArgumentParser, collection: str) -> None:
     parser.add_argument('--size', type=positive, default=64, help='side of the crops. Default: %(default)s pixels')
     parser.add_argument('--margin', type=factor, default=MARGIN, help='side of the crop relative to the longer side of '
                         'the face, forehead to chin: 1.3 shows more around it. Default: %(default)s')
+    parser.add_argument('--room', type=room, default=1, help='side of what is stored, relative to the crop in its '
+                        'middle: 1.3 leaves room for shifts, scales and rotations. room_gt, room_lq and room of the '
+                        'datasets must be the same. Default: %(default)s')
+    parser.add_argument('--native', action='store_true', help='store the photograph\'s own pixels, not reduced to '
+                        'SIZE; for low-resolution faces that training shifts and turns')
     parser.add_argument('--min_face', type=positive, help='least side of a crop in the photograph. Default: SIZE, so '
                         'that nothing is enlarged')
     parser.add_argument('--max_face', type=positive, help='largest side of a crop in the photograph')
@@ -83,6 +89,8 @@ def _add_degrade_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--preset', choices=PRESETS, default='scgan', help='scgan: blur for a face of 512 pixels, '
                         'scgan_literal: as printed, superfan. Default: %(default)s')
     parser.add_argument('--size', type=positive, default=16, help='side of the results. Default: %(default)s pixels')
+    parser.add_argument('--room', type=room, default=1, help='what HR was prepared with; the results are of the crops. '
+                        'Default: %(default)s')
     parser.add_argument('--seed', type=int, default=0, help='another seed, other draws. Default: %(default)s')
     parser.set_defaults(run=_degrade)
 
@@ -104,13 +112,15 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if least_sharpness is None:
         least_sharpness = SHARP if arguments.size == SHARP_SIZE else 0
     rules = Rules(arguments.size, arguments.margin, arguments.detector, arguments.min_face or arguments.size,
-                  arguments.max_face, arguments.max_blur, arguments.max_occlusion, least_sharpness)
+                  arguments.max_face, arguments.max_blur, arguments.max_occlusion, least_sharpness, arguments.room,
+                  arguments.native)
     return Settings(arguments.collection, os.path.abspath(os.path.expanduser(arguments.input)), rules,
                     arguments.val_share, arguments.keep_duplicates, arguments.landmarks)
 
 
 def _degrade(arguments: argparse.Namespace) -> None:
-    count = degrade(arguments.input, arguments.output, arguments.preset, arguments.size, arguments.seed)
+    count = degrade(arguments.input, arguments.output, arguments.preset, arguments.size, arguments.seed,
+                    arguments.room)
     print(f'{arguments.output}: {count} images')
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from scgan_fan.data.dataset_options import Options
-from scgan_fan.data.sizes import read_exact, read_hr, read_square, reduce_area, side_with_room
+from scgan_fan.data.sizes import centre_square, read_exact, read_hr, read_square, reduce_area, side_with_room
 from scgan_fan.faces.landmarks import MIRRORED
 
 COLOURS = {'colour': 0, 'brightness': 0, 'contrast': 0}
@@ -96,6 +96,13 @@ def crop_transform(stored: int, room: float, size: int) -> np.ndarray:
     enlargement = room * size / stored
     corner = (1 - room) * size / 2  # of the stored image, in the crop
     return np.array([[enlargement, 0, corner], [0, enlargement, corner], [0, 0, 1]])
+
+
+def middle_crop(image: np.ndarray, room: float) -> np.ndarray:
+    """The crop of an image with ``room`` in about its own pixels, square."""
+    image = centre_square(image)
+    size = max(1, round(len(image) / room))
+    return warp(image, crop_transform(len(image), room, size), size)
 
 
 def read_crop(source, index: int, size: int, room: float = 1) -> np.ndarray:

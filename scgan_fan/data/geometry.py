@@ -12,6 +12,7 @@ import numpy as np
 from scipy.optimize import minimize
 from tqdm import tqdm
 
+from scgan_fan.data.augment import middle_crop
 from scgan_fan.data.sizes import centre_square
 from scgan_fan.pictures import comparison
 
@@ -79,13 +80,16 @@ def _resize(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
 
 
-def read_evenly(source, most: int, title: str) -> Iterator[np.ndarray]:
+def read_evenly(source, most: int, title: str, room: float = 1) -> Iterator[np.ndarray]:
     """At most so many images of a source (see ``image_source``), evenly over its listing, with a progress bar.
+
+    Of images with ``room`` (see ``augment``) the crop in their middle.
 
     Raises InputError where one cannot be read.
     """
     for index in tqdm(evenly(len(source), most), desc=title, unit='face', leave=False):
-        yield source.read(index)
+        image = source.read(index)
+        yield image if room == 1 else middle_crop(image, room)
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -103,5 +103,5 @@ def _check_room(option: str, room: float, augment: Augmentation | None, size: in
     """Warn where images have room, but less than their augmentation may show."""
     needed = augment.room_needed(size) if augment else 1
     if 1 < room < needed:
-        get_root_logger().warning(f'{option} is {room}, but what its faces are shifted, turned and made smaller by shows '
-                                  f'up to {needed:.2f}: there the border of the image is repeated')
+        get_root_logger().warning(f'{option} is {room}, but its faces are shifted, turned and made smaller so that up to '
+                                  f'{needed:.2f} is seen: the border is repeated there')

@@ -27,6 +27,21 @@ def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
     return resize_square(image[np.ix_(rows, columns)], size)
 
 
+def cut_levelled(image: np.ndarray, square: Square, angle: float, size: int) -> np.ndarray:
+    """``cut_square`` after turning the photograph around the middle of the square, bicubic.
+
+    Args:
+        angle: degrees by which the face's own right lies below the photograph's.
+    """
+    if angle == 0:
+        return cut_square(image, square, size)
+    x, y, side = square
+    turn = cv2.getRotationMatrix2D((x + side / 2, y + side / 2), angle, 1)
+    turn[:, 2] += turn[:, :2] @ (0.5, 0.5) - 0.5 - (x, y)  # OpenCV puts pixel centres at whole numbers
+    turned = cv2.warpAffine(image, turn, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return resize_square(turned, size)
+
+
 def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     """A square image as (size, size, 3): by area where it is reduced, bicubic where it is enlarged."""
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)

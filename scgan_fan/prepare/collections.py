@@ -7,6 +7,7 @@ takes. Files in other places are not looked for.
 import json
 import re
 import sqlite3
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from scgan_fan.data.image_source import list_images, make_key, make_unique
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.faces.crop import BOX_RULES
 from scgan_fan.prepare.annotations import find_annotation
 
 
@@ -24,6 +26,8 @@ class KnownFace:
 
     Attributes:
         box: left, top, right and bottom, pixels.
+        box_of: by which of ``faces.crop.BOX_RULES`` it is cropped.
+        points: (5, 2), x and y in pixels: the eyes, that on the left first, the nose and the corners of the mouth.
         landmarks: (68, 2), x and y in pixels, pixel i covering i to i + 1.
         annotation: file to read the landmarks from.
         annotated: false where a collection of annotated faces lacks this one's file.
@@ -32,6 +36,8 @@ class KnownFace:
     """
 
     box: tuple[float, float, float, float] | None = None
+    box_of: str = 'landmarks'
+    points: np.ndarray | None = None
     landmarks: np.ndarray | None = None
     annotation: str | None = None
     annotated: bool = True
@@ -117,8 +123,8 @@ def _table(root: Path, name: str, header: int) -> list[list[str]]:
 def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
     """WIDER FACE: WIDER_train/images/EVENT/*.jpg and wider_face_split/wider_face_train_bbx_gt.txt.
 
-    The boxes end at forehead, chin and cheeks, as the crop rule's do, and are cropped by unless --detector names one.
-    Those of invalid faces are dropped. Split by photograph.
+    The boxes are cropped by, see ``faces.crop.BOX_RULES``, unless --detector names one. Those of invalid faces are
+    dropped. Split by photograph.
     """
     listing = root / f'wider_face_split/wider_face_{subset}_bbx_gt.txt'
     folder = _first(root, f'WIDER_{subset}/images')
@@ -135,12 +141,47 @@ def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
 
 def _wider_face(line: str) -> KnownFace:
     x, y, width, height, blur, _, _, invalid, occlusion, _ = map(int, line.split())
-    return KnownFace(_box((x, y, width, height)), blur=blur, occlusion=occlusion, invalid=bool(invalid))
+    return KnownFace(_box((x, y, width, height)), 'wider', blur=blur, occlusion=occlusion, invalid=bool(invalid))
 
 
 def read_wider_val(root: Path) -> Iterator[Record]:
     """WIDER FACE's validation photographs: WIDER_val/images/EVENT/*.jpg and wider_face_val_bbx_gt.txt."""
     return read_wider(root, 'val')
+
+
+def read_boxes(root: Path) -> Iterator[Record]:
+    """Any folder of photographs whose faces' boxes are known: INPUT, and INPUT.npz beside it. Split by photograph.
+
+    The file has, for each face,
+        name:    of its image, relative to INPUT, with or without its suffix
+        box:     x, y, width and height, pixels
+        box_of:  whose boxes they are, which decides how they are cropped by: wider (annotations of WIDER FACE),
+                 detector (CenterFace's), or landmarks (the 68 points' and the forehead above them); also one for all
+    and may have
+        points:  (5, 2): eyes, nose, corners of the mouth, pixels. Faces turned by more than 10 degrees are levelled
+        photo:   which photograph the image is cut from: no photograph is in both training and validation
+    """
+    path = root.with_name(f'{root.name}.npz')
+    images = {make_key(name): name for name in list_images(root)}
+    try:
+        with np.load(path) as content:
+            table = {key: content[key] for key in content.files}
+        keys = [make_key(str(name)) for name in table['name']]
+        boxes = table['box'].astype(float).reshape(len(keys), 4).tolist()
+        kinds = np.broadcast_to(table['box_of'], len(keys))
+        points = table['points'].astype(float).reshape(len(keys), 5, 2) if 'points' in table else [None] * len(keys)
+        groups = dict(zip(keys, np.broadcast_to(table.get('photo', keys), len(keys)).tolist()))
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f'{path}: no boxes can be read from it ({error}); prepare boxes --help tells what it has to '
+                         'hold') from error
+    faces = {}
+    for key, box, kind, five in zip(keys, boxes, kinds, points):
+        check_choice(f'{path}: box_of', str(kind), BOX_RULES)
+        if key not in images:
+            raise InputError(f'{path}: {key} is no image of {root}; remove its face, or give the folder of all images')
+        faces.setdefault(key, []).append(KnownFace(_box(box), str(kind), five))
+    for key, known in faces.items():
+        yield Record(str(root / images[key]), images[key], groups[key], tuple(known))
 
 
 def read_ls3d_w(root: Path) -> Iterator[Record]:
@@ -221,10 +262,10 @@ def _box(values) -> tuple[float, float, float, float]:
 
 COLLECTIONS: dict[str, Callable[[Path], Iterator[Record]]] = {
     'folder': read_folder, 'ffhq': read_ffhq, 'celeba': read_celeba, 'lfw': read_people, 'wider': read_wider,
-    'wider_val': read_wider_val, 'ls3d_w': read_ls3d_w, '300w_lp': read_300w_lp, 'aflw2000_3d': read_aflw2000_3d,
-    'aflw': read_aflw,
+    'wider_val': read_wider_val, 'boxes': read_boxes, 'ls3d_w': read_ls3d_w, '300w_lp': read_300w_lp,
+    'aflw2000_3d': read_aflw2000_3d, 'aflw': read_aflw,
 }
-BOXES_TO_CROP_BY = ('wider', 'wider_val')
+BOXES_TO_CROP_BY = ('wider', 'wider_val', 'boxes')
 
 
 def read_collection(collection: str, root: str | Path) -> list[Record]:

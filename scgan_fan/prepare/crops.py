@@ -6,10 +6,11 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from scgan_fan.data.sizes import side_with_room
 from scgan_fan.errors import InputError
-from scgan_fan.faces.crop import FOREHEAD, crop_box
+from scgan_fan.faces.crop import BOX_RULES, crop_box, crop_by_box
 from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
-from scgan_fan.faces.paste import cut_square, round_square
+from scgan_fan.faces.paste import Square, cut_levelled, round_square
 from scgan_fan.images import read_image, write_image
 from scgan_fan.prepare.annotations import read_annotation
 from scgan_fan.prepare.collections import KnownFace, Record
@@ -17,6 +18,7 @@ from scgan_fan.prepare.filters import perceptual_hash, sharpness
 
 AROUND = 1.0  # of a known box's longer side: how far around it a detector looks
 MOST_OUTSIDE = 0.1  # of a crop's area beyond the border of the photograph
+LEVEL = 10  # degrees: faces that are turned by more are levelled, where their eyes are known but not all landmarks
 BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the collection's own boxes
 
 
@@ -31,6 +33,8 @@ class Rules:
         min_face, max_face: side of the crop in the photograph, pixels; None: no limit.
         max_blur, max_occlusion: of WIDER FACE's flags, 0 to 2.
         sharpness: the least, see ``filters.sharpness``; 0 keeps all.
+        room: side of what is stored / side of the crop in its middle.
+        native: what is stored keeps the photograph's pixels; else its crop is brought to ``size``.
     """
 
     size: int
@@ -41,6 +45,8 @@ class Rules:
     max_blur: int
     max_occlusion: int
     sharpness: float
+    room: float = 1
+    native: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,9 @@ class Candidate:
         group: see ``collections.Record``.
         dropped: the reason; empty where nothing speaks against the face itself.
         side: of the crop in the photograph, pixels.
-        landmarks: (68, 2) in pixels of the crop, where they are known or were found.
-        sharpness, pixels, image_hash: of the crop: ``filters.sharpness``, SHA-256, ``filters.perceptual_hash``.
+        landmarks: (68, 2) in pixels of the stored image, where they are known or were found.
+        pixels: SHA-256 of the stored image.
+        sharpness, image_hash: of the crop at ``Rules.size``: ``filters.sharpness``, ``filters.perceptual_hash``.
     """
 
     name: str
@@ -93,17 +100,22 @@ def _cut(image: np.ndarray, known: KnownFace, rules: Rules, name: str, group: st
     try:
         _check_flags(known, rules)
         landmarks = _landmarks(image, known, rules)
-        corner_x, corner_y, side = round_square(_square(landmarks, known, rules))
-        _check_place(image, corner_x, corner_y, side, rules)
+        exact = _square(landmarks, known, rules)
+        square = *_, side = round_square(exact)
+        _check_place(image, *square, rules)
     except Dropped as dropped:
         return Candidate(name, group, str(dropped), side)
-    crop = cut_square(image, (corner_x, corner_y, side), rules.size)
-    write_image(folder / file_name(name), crop)
+    angle = _tilt(known) if landmarks is None else 0
+    crop = cut_levelled(image, square, angle, rules.size)
+    corner_x, corner_y, wide = _add_room(exact, rules.room)
+    stored_side = wide if rules.native else side_with_room(rules.size, rules.room)
+    stored = cut_levelled(image, (corner_x, corner_y, wide), angle, stored_side)
+    write_image(folder / file_name(name), stored)
     sharp = sharpness(crop)
     if landmarks is not None:
-        landmarks = ((landmarks - (corner_x, corner_y)) * (rules.size / side)).round(2).tolist()
+        landmarks = ((landmarks - (corner_x, corner_y)) * (stored_side / wide)).round(2).tolist()
     return Candidate(name, group, 'not sharp' if sharp < rules.sharpness else '', side, landmarks, round(sharp, 4),
-                     hashlib.sha256(crop.tobytes()).hexdigest(), perceptual_hash(crop))
+                     hashlib.sha256(stored.tobytes()).hexdigest(), perceptual_hash(crop))
 
 
 def _check_flags(known: KnownFace, rules: Rules) -> None:
@@ -157,10 +169,25 @@ def _detect(image: np.ndarray, rules: Rules) -> list[Face]:
 
 def _square(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> tuple[float, float, float]:
     if landmarks is None:
-        left, top, right, bottom = known.box
-        brows = top + (bottom - top) * FOREHEAD / (1 + FOREHEAD)  # a box has the forehead that the rule adds
-        landmarks = np.array([(left, brows), (right, bottom)])
+        return crop_by_box(known.box, BOX_RULES[known.box_of], rules.margin)
     return crop_box(landmarks, rules.margin)
+
+
+def _add_room(square: tuple[float, float, float], room: float) -> Square:
+    """The square around the middle of this one, in whole pixels."""
+    x, y, side = square
+    wide = side_with_room(round(side), room)
+    around = (wide - round(side)) / 2
+    return round(x - around), round(y - around), wide
+
+
+def _tilt(known: KnownFace) -> float:
+    """Degrees by which the eye on the right lies below the one on the left, where that is more than ``LEVEL``."""
+    if known.points is None:
+        return 0
+    across, down = known.points[1] - known.points[0]
+    tilt = float(np.degrees(np.arctan2(down, across)))
+    return tilt if abs(tilt) > LEVEL else 0
 
 
 def _check_place(image: np.ndarray, x: int, y: int, side: int, rules: Rules) -> None:

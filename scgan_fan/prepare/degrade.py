@@ -6,9 +6,9 @@ from urllib.parse import unquote
 import numpy as np
 from tqdm import tqdm
 
+from scgan_fan.data.augment import read_crop
 from scgan_fan.data.degradations import Degradation
 from scgan_fan.data.image_source import open_source
-from scgan_fan.data.sizes import read_hr
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
 
@@ -24,7 +24,8 @@ PRESETS = {  # name -> side of the sharp image in pixels -> options of ``data.de
 }
 
 
-def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: int = 16, seed: int = 0) -> int:
+def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: int = 16, seed: int = 0,
+            room: float = 1) -> int:
     """Write a low-resolution PNG for each image of a folder or LMDB, under the same name.
 
     Each image's randomness comes from the seed and its name alone.
@@ -35,6 +36,7 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
         preset: one of ``PRESETS``.
         size: of the results, pixels.
         seed: 0 or more; another seed, other draws.
+        room: side of the sharp images / side of the crop in their middle, which is taken.
 
     Returns:
         How many images were written.
@@ -47,7 +49,7 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     make_bad = Degradation(preset, PRESETS[preset](side))
     try:
         for index, key in enumerate(tqdm(source.keys, unit='image')):
-            image = make_bad(read_hr(source, index, side), size, _randomness(seed, key))
+            image = make_bad(read_crop(source, index, side, room), size, _randomness(seed, key))
             write_image(Path(output) / f'{unquote(key, errors="surrogateescape")}.png', image)
     except OSError as error:
         raise InputError(f'{output}: cannot be written ({error.strerror}); choose another folder') from error

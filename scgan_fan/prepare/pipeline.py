@@ -1,10 +1,10 @@
 """A collection -> training and validation LMDBs, as ``data.lmdb_writer`` makes them, and a report.
 
     OUT/
-        faces/             the crops, PNG, and train.txt and val.txt, which list them; not needed once all is written
+        faces/             what is stored, PNG, and train.txt and val.txt, which list it; not needed once all is written
         faces.jsonl        the settings, then what became of each image: a stopped run goes on behind the last line
         train.lmdb  val.lmdb
-        landmarks.npz      where asked for: ``name`` and ``landmarks`` (N, 68, 2), pixels of the crops
+        landmarks.npz      where asked for: ``name`` and ``landmarks`` (N, 68, 2), pixels of the stored images
         dropped.txt        what was left out: name, tab, reason
         report.md  report.json  contact_sheet.png  mean_face_*.png; report.json is written last: no file, not finished
 

@@ -21,10 +21,12 @@ ROWS = {'train': 6, 'val': 2}  # of it; one for each reason
 
 def write(output: Path, settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
     """Write contact_sheet.png, mean_face_*.png, report.md and, last, report.json; returns what that says."""
-    means = {name: mean_face(read_evenly(open_source(output / f'{name}.lmdb'), MOST_FACES, f'mean face of {name}'))
+    room = settings.rules.room
+    means = {name: mean_face(read_evenly(open_source(output / f'{name}.lmdb'), MOST_FACES, f'mean face of {name}',
+                                         room))
              for name, faces in sets.items() if faces}
     summary = summarize(settings, images, candidates, sets, means)
-    write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets, means))
+    write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets, means, room))
     for name, mean in means.items():
         write_image(output / f'mean_face_{name}.png', mean.picture)
     (output / 'report.md').write_text(to_markdown(summary), encoding='utf-8')
@@ -84,9 +86,12 @@ def _row(*cells) -> str:
     return f'| {" | ".join(map(str, cells))} |'
 
 
-def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace]) -> np.ndarray:
+def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace],
+                  room: float = 1) -> np.ndarray:
     """The mean faces; faces of each set, and of each reason for which a face was dropped after it was cut, evenly over
     the listing.
+
+    Where they have ``room``, a line frames the crop.
 
     Returns:
         ``uint8`` RGB image.
@@ -97,25 +102,29 @@ def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: 
         faces = [face for face in cut if face.dropped.partition(':')[0] == reason]
         groups[f'dropped, {reason}: {len(faces)}'] = faces, 1
     parts = [part for title, (faces, rows) in groups.items() if faces
-             for part in (_title(title), _grid(folder, faces, rows))]
+             for part in (_title(title), _grid(folder, faces, rows, room))]
     mean_faces = _tiles([mean.picture for mean in means.values()])
     return np.vstack([_title(f'mean faces: {", ".join(means)}'), mean_faces, *parts])
 
 
-def _grid(folder: Path, faces: list[Candidate], rows: int) -> np.ndarray:
+def _grid(folder: Path, faces: list[Candidate], rows: int, room: float) -> np.ndarray:
     chosen = np.unique(np.linspace(0, len(faces) - 1, rows * COLUMNS).round().astype(int))
-    return _tiles([read_image(folder / file_name(faces[index].name)) for index in chosen])
+    return _tiles([read_image(folder / file_name(faces[index].name)) for index in chosen], room)
 
 
-def _tiles(images: list[np.ndarray]) -> np.ndarray:
-    tiles = [_tile(image) for image in images]
+def _tiles(images: list[np.ndarray], room: float = 1) -> np.ndarray:
+    tiles = [_tile(image, room) for image in images]
     tiles += [np.full((TILE, TILE, 3), 255, np.uint8)] * (-len(tiles) % COLUMNS)
     return np.vstack([np.hstack(tiles[start:start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])
 
 
-def _tile(image: np.ndarray) -> np.ndarray:
+def _tile(image: np.ndarray, room: float) -> np.ndarray:
     method = cv2.INTER_AREA if len(image) > TILE else cv2.INTER_NEAREST
-    return cv2.resize(image, (TILE, TILE), interpolation=method)
+    tile = cv2.resize(image, (TILE, TILE), interpolation=method)
+    if room > 1:
+        corner = round(TILE * (1 - 1 / room) / 2)
+        cv2.rectangle(tile, (corner, corner), (TILE - 1 - corner, TILE - 1 - corner), (255, 255, 255))
+    return tile
 
 
 def _title(text: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from scgan_fan.commands import prepare
 from scgan_fan.data.image_source import open_source
 from scgan_fan.faces.drawn import draw_face
 from scgan_fan.images import write_image
-from scgan_fan.prepare.collections import COLLECTIONS
+from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
 
 
 def run(monkeypatch, *words):
@@ -70,7 +70,7 @@ def test_help_tells_of_each_collection(name, monkeypatch, capsys):
     assert stop.value.code == 0 and 'scgan-fan prepare' in text
     if name != 'degrade':
         assert COLLECTIONS[name].__doc__.partition('\n')[0] in text
-    assert ('Default: boxes' in text) == name.startswith('wider')
+    assert ('Default: boxes' in text) == (name in BOXES_TO_CROP_BY)
 
 
 @pytest.mark.parametrize('wrong', [['--val_share', '2'], ['--margin', '0'], ['--max_blur', '3'], ['--size', '0']])

@@ -8,7 +8,7 @@ import scipy.io
 
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import FOREHEAD, crop_box
-from scgan_fan.prepare.collections import COLLECTIONS, KnownFace, read_collection
+from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS, KnownFace, read_collection
 from scgan_fan.prepare.crops import cut_faces
 
 
@@ -56,6 +56,12 @@ def wider(root, photograph, subset='train'):
     return [('0--Parade%2F0_Parade_marchingband_1_849', name, points)], 1
 
 
+def boxes(root, photograph):
+    points = photograph(root / 'street/1.png', 3)
+    np.savez(root.with_name(f'{root.name}.npz'), name=['street/1.png'], box=[face_box(points)], box_of='landmarks')
+    return [('street%2F1', 'street%2F1', points)], 1
+
+
 def ls3d_w(root, photograph):
     points = photograph(root / '300VW-3D/CatA/114/0001.jpg', 4)
     lines = '\n'.join(f'{x + 0.5} {y + 0.5}' for x, y in points)
@@ -100,8 +106,8 @@ def folder(root, photograph):
 
 
 # collection -> builder of its tree: it returns name, group and landmarks of each image, and how far the crop may be off
-TREES = {'ffhq': ffhq, 'celeba': celeba, 'lfw': lfw, 'wider': wider, 'ls3d_w': ls3d_w, '300w_lp': w300_lp,
-         'aflw2000_3d': aflw2000_3d, 'aflw': aflw, 'folder': folder,
+TREES = {'ffhq': ffhq, 'celeba': celeba, 'lfw': lfw, 'wider': wider, 'boxes': boxes, 'ls3d_w': ls3d_w,
+         '300w_lp': w300_lp, 'aflw2000_3d': aflw2000_3d, 'aflw': aflw, 'folder': folder,
          'wider_val': lambda root, photograph: wider(root, photograph, 'val')}
 
 
@@ -114,7 +120,7 @@ def test_collection(tmp_path, photograph, settings, collection, build):
     expected, tolerance = build(tmp_path, photograph)
     records = read_collection(collection, tmp_path)
     assert [(record.name, record.group) for record in records] == [(name, group) for name, group, _ in expected]
-    detector = ('--detector', 'boxes') if collection.startswith('wider') else ()
+    detector = ('--detector', 'boxes') if collection in BOXES_TO_CROP_BY else ()
     rules = settings(collection, tmp_path, '--size', 64, '--min_face', 60, *detector).rules
     for record, (name, _, points) in zip(records, expected):
         face, = cut_faces(record, rules, tmp_path / 'faces')
