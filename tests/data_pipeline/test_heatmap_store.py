@@ -72,6 +72,16 @@ def near(found, wanted):
 
 # ---------------------------------------------------------------- what is read
 
+def test_heatmaps_of_crops_with_room(faces, loss, tmp_path):
+    write(faces / 'large', tmp_path / 'room.lmdb', loss, room=1.3)
+    dataset = unpaired(faces, dataroot_gt=str(faces / 'large'), heatmaps=str(tmp_path / 'room.lmdb'), room_gt=1.3,
+                       augment=FLIP)
+    for position in range(3 * COUNT):
+        assert near(dataset[position]['heatmaps'], drawn(loss, dataset[position]['gt']))
+    with pytest.raises(InputError, match='has no heatmaps of these pixels'):
+        unpaired(faces, dataroot_gt=str(faces / 'large'), heatmaps=str(tmp_path / 'room.lmdb'))[0]
+
+
 @pytest.mark.parametrize('dataset', [unpaired, paired, paired_files])
 @pytest.mark.parametrize('augment', [None, FLIP])
 def test_heatmaps_are_of_the_image_as_it_is_given(faces, loss, dataset, augment):
