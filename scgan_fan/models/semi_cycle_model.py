@@ -119,8 +119,9 @@ class SemiCycleModel(GANModel):
     def _check_geometry(self) -> None:
         """Log how the LR faces lie in their crops, compared with the HR ones; where they lie otherwise, warn and leave a
         picture in the experiment's folder. Looks at the faces as the dataset gives them, changes and all."""
-        unmirrored = {**(self._training_set().get('augment') or {}), 'flip': False}  # or a shift aside would not show
-        dataset = UnpairedFaceDataset({**self._training_set(), 'augment': unmirrored, 'heatmaps': None})
+        given = self._training_set()
+        unmirrored = {key: {**given[key], 'flip': False} for key in ('augment', 'augment_lq') if given.get(key)}
+        dataset = UnpairedFaceDataset({**given, **unmirrored, 'heatmaps': None})  # mirrored, a shift aside would not show
         most, least = GEOMETRY_FACES
         if min(len(dataset.gt), len(dataset.lq)) < least:
             return

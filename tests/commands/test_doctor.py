@@ -1,6 +1,7 @@
 """``scgan-fan doctor --hr --lr``: numbers, advice and a picture."""
 import sys
 
+import numpy as np
 import pytest
 
 from scgan_fan.commands import doctor
@@ -37,6 +38,21 @@ def test_sets_that_lie_otherwise(diagnose, tmp_path):
     down = float(place.partition(' to the right, ')[2].split()[0])  # percent
     assert down == pytest.approx(100 * 10 / 64, abs=3) and 'scgan-fan prepare' in place
     assert read_image(tmp_path / 'geometry.png').shape == (22 + 132, 4 * 132, 3)
+
+
+def test_of_images_with_room_the_crop_counts(tmp_path, monkeypatch, capsys, cut_faces):
+    """Faces of one rule, the small ones in the middle of more: so much smaller only where nobody says so."""
+    for number, (sharp, small) in enumerate(zip(cut_faces.hr, cut_faces.lr())):
+        write_image(tmp_path / f'hr/{number}.png', sharp)
+        around = round(0.25 * len(small))
+        write_image(tmp_path / f'lr/{number}.png', np.pad(small, ((around,) * 2, (around,) * 2, (0, 0)), 'edge'))
+    monkeypatch.chdir(tmp_path)
+    sizes = []
+    for options in ([], ['--room-lr', '1.5']):
+        monkeypatch.setattr(sys, 'argv', ['doctor', '--hr', 'hr', '--lr', 'lr', *options])
+        assert doctor.main() == 0
+        sizes += [line for line in capsys.readouterr().out.splitlines() if 'size of LR' in line]
+    assert sizes[0].startswith('!!') and sizes[1].startswith('ok')
 
 
 @pytest.mark.parametrize('arguments, status, message', [

@@ -11,14 +11,14 @@ from PIL import Image
 
 from scgan_fan.data import (LandmarkFaceDataset, LowResolutionFaceDataset, PairedFaceDataset, UnpairedFaceDataset,
                             unpaired_face_dataset)
-from scgan_fan.data.augment import Augmentation, read_crop
+from scgan_fan.data.augment import Augmentation, middle_crop, read_crop
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.data.unpaired_face_dataset import AUGMENTS
 from scgan_fan.errors import InputError
 from scgan_fan.faces.drawn import draw_face
-from scgan_fan.images import to_image, write_image
+from scgan_fan.images import to_image, to_tensor, write_image
 
 HR, LR, ROOM = 64, 16, 1.3
 NATIVE = {'hr': (83, 160), 'lr': (21, 37, 60)}  # sides of the stored images; 21 and 83 are the least
@@ -191,6 +191,16 @@ def test_stored_heatmaps_are_of_crops_mirrored_to_the_bit(stored):
     known = {hash_pixels(image) for crop in crops for image in (crop, crop[:, ::-1])}
     dataset = unpaired(root / 'black', '', room_gt=ROOM, room_lq=ROOM, augment={'flip': True})
     assert {hash_pixels(to_image(dataset[position]['gt'])) for position in POSITIONS} == known
+
+
+@pytest.mark.parametrize('side', NATIVE['lr'])
+def test_the_middle_of_an_image_is_in_its_own_pixels(side):
+    """Also where the room around it is no whole number of them."""
+    grey = np.full((side, side, 3), 120, np.uint8)
+    shown = [middle_crop(with_spot(grey, (side / 2 + 1, side / 2), colour, 2), ROOM) for colour in ('black', 'white')]
+    size = round(side / ROOM)
+    assert shown[0].shape == (size, size, 3)
+    assert place(*map(to_tensor, shown)) == pytest.approx([size / 2 + ROOM * size / side, size / 2], abs=0.1)
 
 
 def test_an_image_without_enough_pixels_is_named(stored, tmp_path):

@@ -93,7 +93,7 @@ def test_sharp_faces_come_out_as_they_would_without_room(tmp_path, annotated, pr
     dataset = PairedFaceDataset({'dataroot_gt': str(tmp_path / 'roomy/train.lmdb'), 'scale': 4, 'room_gt': ROOM})
     for index, key in enumerate(roomy.keys):
         crop = to_image(dataset[index]['gt'])
-        assert np.corrcoef(crop.ravel(), plain.read(index).ravel())[0, 1] > 0.97
+        assert np.corrcoef(crop.ravel(), plain.read(index).ravel())[0, 1] > 0.95
         in_crop = np.hstack([moved[key], np.ones((68, 1))]) @ crop_transform(83, ROOM, 64)[:2].T
         assert np.abs(in_crop - points[key]).max() < 0.75 * 64 / 80  # whole pixels of a photograph of 80 or more
 
