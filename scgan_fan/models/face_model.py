@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from scgan_fan.archs.spectral_norm import SpectralNorm
 from scgan_fan.checkpoint import load_weights, read_checkpoint
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
@@ -229,13 +230,16 @@ class FaceModel(BaseModel):
 
     @torch.no_grad()
     def model_ema(self, decay: float = 0.999) -> None:
-        """Move the average towards the tested network: parameters and running statistics; counters are copied."""
-        pairs = list(zip(self.net_g_ema.state_dict().values(), self.networks[self.tested].state_dict().values()))
-        moving = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([average for average, _ in moving], [current for _, current in moving], 1 - decay)
-        for average, current in pairs:
-            if not average.is_floating_point():
-                average.copy_(current)
+        """Move the average towards the tested network: parameters and running statistics. Counters and the vectors of
+        spectral norm are copied: a mean of unit vectors is shorter than 1, and sigma would come out too small."""
+        average, current = self.net_g_ema.state_dict(), self.networks[self.tested].state_dict()
+        copied = {f'{prefix}.{name}' for prefix, module in self.net_g_ema.named_modules()
+                  if isinstance(module, SpectralNorm) for name, _ in module.named_buffers()}
+        copied |= {name for name, tensor in average.items() if not tensor.is_floating_point()}
+        for name in copied:
+            average[name].copy_(current[name])
+        moving = [name for name in average if name not in copied]
+        torch._foreach_lerp_([average[name] for name in moving], [current[name] for name in moving], 1 - decay)
 
     def _stop_if_not_finite(self) -> None:
         """Raise InputError naming the loss that was first NaN or infinite."""

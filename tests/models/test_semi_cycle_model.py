@@ -4,6 +4,7 @@ import copy
 import pytest
 import torch
 
+from scgan_fan.archs.blocks import NORMS
 from scgan_fan.errors import InputError
 from scgan_fan.models.semi_cycle_model import SemiCycleModel
 
@@ -202,6 +203,17 @@ def test_average_follows_parameters_and_running_statistics(semi_cycle, batch, it
             assert torch.allclose(average, before[name] + share * (current[name] - before[name]), atol=1e-6), name
         else:
             assert torch.equal(average, current[name])
+
+
+@pytest.mark.parametrize('norm', NORMS)
+def test_average_of_a_network_that_stands_still_restores_as_it(semi_cycle, batch, norm):
+    """Whatever is iterated or counted beside the parameters: a mean of spectral norm's unit vectors would be shorter."""
+    semi_cycle['network_g'].update(norm=norm, up_norm='none')
+    semi_cycle['train'].update(optim_g={'type': 'SGD', 'lr': 0.0}, ema_decay=0.5)
+    model = train(semi_cycle, batch, 8)
+    with torch.no_grad():
+        live, average = (network.eval()(batch['lq']) for network in (model.networks['g'], model.net_g_ema))
+    assert torch.allclose(average, live, atol=0.03 if norm == 'batch' else 1e-5)  # running statistics lag behind
 
 
 @pytest.mark.parametrize('broken, named', [('g', 'l_d_l2'), ('degrade_hl', 'l_d_l1'), ('d_h2', 'l_d_h2')])
