@@ -359,10 +359,11 @@ class FaceModel(BaseModel):
         if self.is_train and self.net_g_ema is not None:
             yield self.net_g_ema.eval()
             return
-        network = self.networks[self.tested].eval()
+        network = self.networks[self.tested]
+        was_training = network.training  # not of a network that is frozen
         with torch.compiler.set_stance('force_eager'):  # not worth a translation for batches of another size
-            yield network
-        network.train(self.is_train)
+            yield network.eval()
+        network.train(was_training)
 
     def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
         """Test every sample, each process its share: metrics, images, and a picture of the first samples."""

@@ -331,6 +331,19 @@ def test_a_frozen_degrader_stays_and_gives_fresh_noise(forward_cycle, batch):
     assert not torch.equal(first, second)
 
 
+def test_a_frozen_restoration_stays_as_it_is_after_validation(semi_cycle, batch):
+    """Its running statistics too."""
+    semi_cycle['train'].update(frozen=['g'], ema_decay=0)
+    model = build(semi_cycle)
+    start = copy.deepcopy(model.networks['g'].state_dict())
+    for iteration in (1, 2):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        model.test()
+    for name, tensor in model.networks['g'].state_dict().items():
+        assert torch.equal(tensor, start[name]), name
+
+
 def test_the_joint_stage_teaches_the_degrader_by_the_restored_face(forward_cycle, batch):
     forward_cycle['train']['cycle_grad'] = 'through'
     model = build(forward_cycle)
