@@ -6,6 +6,7 @@ import torch
 
 from scgan_fan.archs.blocks import NORMS
 from scgan_fan.errors import InputError
+from scgan_fan.models.adversarial import discriminators_rest
 from scgan_fan.models.semi_cycle_model import SemiCycleModel
 
 
@@ -126,7 +127,7 @@ def test_shared_parts_are_one_tensor_updated_once(semi_cycle, batch, parts):
     model.feed_data(batch)
     model.optimize_parameters(1)
     cycles = model.run_cycles(model.gt, model.lq, model.draw_noise(1))
-    model.set_trainable(model.discriminators, False)
+    discriminators_rest(model)
     gradient = {}
     probe = next(getattr(first, shared[-1]).parameters())
     for name in ('pixel_lr', 'cycle_lr'):
@@ -207,7 +208,7 @@ def test_average_follows_parameters_and_running_statistics(semi_cycle, batch, it
 
 @pytest.mark.parametrize('norm', NORMS)
 def test_average_of_a_network_that_stands_still_restores_as_it(semi_cycle, batch, norm):
-    """Whatever is iterated or counted beside the parameters: a mean of spectral norm's unit vectors would be shorter."""
+    """A mean of spectral norm's unit vectors would be shorter than 1."""
     semi_cycle['network_g'].update(norm=norm, up_norm='none')
     semi_cycle['train'].update(optim_g={'type': 'SGD', 'lr': 0.0}, ema_decay=0.5)
     model = train(semi_cycle, batch, 8)
