@@ -214,7 +214,7 @@ def test_average_of_a_network_that_stands_still_restores_as_it(semi_cycle, batch
     model = train(semi_cycle, batch, 8)
     with torch.no_grad():
         live, average = (network.eval()(batch['lq']) for network in (model.networks['g'], model.net_g_ema))
-    assert torch.allclose(average, live, atol=0.03 if norm == 'batch' else 1e-5)  # running statistics lag behind
+    assert torch.allclose(average, live, atol=0.1 if norm == 'batch' else 1e-5)  # running statistics lag behind
 
 
 @pytest.mark.parametrize('broken, named', [('g', 'l_d_l2'), ('degrade_hl', 'l_d_l1'), ('d_h2', 'l_d_h2')])
