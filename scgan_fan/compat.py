@@ -19,8 +19,8 @@ from basicsr.utils import check_resume, dist_util, options
 from scgan_fan.errors import InputError
 from scgan_fan.options import make_whole
 from scgan_fan.run_folder import RunFolder
+from scgan_fan.run_position import POSITION
 
-NOT_RESUMED = (None, 0, 1)  # epoch, iteration and batch of one process where a run goes on
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -73,25 +73,16 @@ def hand_positions_to_datasets() -> None:
             return plain_order(self)
         generator = torch.Generator().manual_seed(self.epoch)
         positions = torch.randperm(self.total_size, generator=generator)[self.rank::self.num_replicas]
-        return iter(positions[self._used_before_resume():].tolist())
-
-    def used_before_resume(self) -> int:
-        epoch, iteration, batch = EnlargedSampler.resumed_at
-        if self.epoch != epoch:
-            return 0
-        return (iteration - epoch * (self.num_samples // batch)) * batch  # the loader drops the last partial batch
+        return iter(positions[POSITION.used_before_resume(self.epoch, self.num_samples):].tolist())
 
     def set_epoch(self, epoch):
         plain_set_epoch(self, epoch)
-        EnlargedSampler.begun = epoch
+        POSITION.epoch = epoch
         if hasattr(self.dataset, 'set_epoch'):
             self.dataset.set_epoch(epoch)
 
     EnlargedSampler.__iter__ = order
     EnlargedSampler.set_epoch = set_epoch
-    EnlargedSampler._used_before_resume = used_before_resume
-    EnlargedSampler.resumed_at = NOT_RESUMED
-    EnlargedSampler.begun = 0  # the epoch that training is in, for who saves in the middle of one
 
 
 def start_worker(worker_id: int, **options) -> None:
@@ -153,7 +144,7 @@ def load_resume_state(opt: dict) -> dict | None:
         InputError: that one, or none of those that there are, is valid; see ``RunFolder``.
     """
     folder = RunFolder(opt)
-    EnlargedSampler.resumed_at = NOT_RESUMED
+    POSITION.resume()
     if opt['rank'] == 0:
         folder.remove_unfinished()
     if opt['auto_resume']:
@@ -165,7 +156,7 @@ def load_resume_state(opt: dict) -> dict | None:
     if state is None:
         return None
     check_resume(opt, state['iter'])
-    EnlargedSampler.resumed_at = (state['epoch'], state['iter'], _batch_per_process(opt))
+    POSITION.resume(state['epoch'], state['iter'], _batch_per_process(opt))
     return state
 
 

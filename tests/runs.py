@@ -34,6 +34,8 @@ def small(opt: dict, faces: Path) -> dict:
             network.update(SMALL_FAN if network['type'] == 'FAN' else {'width': 1 / 16})
     for dataset in opt['datasets'].values():
         dataset.update({key: str(faces / name) for key, name in FACES_OF_DATASET[dataset['type']].items()})
+        for key in ('room_gt', 'room_lq', 'augment_lq'):  # drawn faces fill their images
+            dataset.pop(key, None)
         if 'num_images' in dataset:
             dataset['num_images'] = 2
         if dataset['type'] == 'LandmarkFaceDataset':

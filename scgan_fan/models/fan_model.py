@@ -17,38 +17,36 @@ class FANModel(FaceModel):
     Gaussians, in heatmap pixels). Metrics get ``landmarks`` (found) and ``landmarks2`` (true), in pixels.
     """
 
+    NETWORKS_OF_TERM = {'heatmap_opt': ()}
+
     def init_training(self, options: dict) -> None:
-        """Loss, optimizer and schedule from ``train:``."""
+        """What FaceModel builds, and the width of the targets."""
         self.sigma = options['sigma']
-        self.cri_heatmap = self.build_loss('heatmap_opt')
-        self.add_optimizer('g', self.networks['g'].parameters(), options['optim_g'])
-        self.setup_schedulers()
+        super().init_training(options)
 
     def feed_data(self, data: dict) -> None:
         """Images in [-1, 1] -> [0, 1], FAN's range, and landmarks."""
-        self.images = data['lq'].to(self.device, memory_format=self.memory_format).add(1).div(2)
+        self.lq = data['lq'].to(self.device, memory_format=self.memory_format).add(1).div(2)
         self.landmarks = data['landmarks'].to(self.device)
 
     def optimize_parameters(self, current_iter: int) -> None:
         """One step on the fed batch."""
         network = self.networks['g']
-        self.named_optimizers['g'].zero_grad()
-        losses = []
-        for images, landmarks in zip(self.images.chunk(self.accumulate), self.landmarks.chunk(self.accumulate)):
-            with self.autocast():
-                predicted = network(images)
-            target = draw_heatmaps(landmarks, predicted[0].shape[-1], network.stem_stride, self.sigma)
-            loss = sum(self.cri_heatmap(maps.float(), target) for maps in predicted) * len(images) / len(self.images)
-            self.scaler.scale(loss).backward()
-            losses.append(loss.detach())
-        self.step(['g'])
-        self.finish_step({'heatmap': sum(losses)}, current_iter)
+        with self.step_of(['g']) as losses:
+            for images, landmarks in self.microbatches(self.lq, self.landmarks):
+                with self.autocast():
+                    predicted = network(images)
+                target = draw_heatmaps(landmarks, predicted[0].shape[-1], network.stem_stride, self.sigma)
+                loss = sum(self.terms['heatmap_opt'](maps.float(), target) for maps in predicted)
+                self.backward(loss, {'heatmap': loss}, len(images), losses)
+        self.finish_step(losses, current_iter)
+        self.update_average(current_iter)
 
     @torch.no_grad()
     def test(self) -> None:
         """Find the landmarks of the fed image."""
-        with self.tested_network() as network, self.autocast():
-            heatmaps = network(self.images)[-1]
+        with self.evaluated_network() as network, self.autocast():
+            heatmaps = network(self.lq)[-1]
         self.found = decode_heatmaps(heatmaps, network.stem_stride)[0]
 
     def metric_inputs(self) -> dict:
@@ -57,7 +55,7 @@ class FANModel(FaceModel):
 
     def current_images(self) -> dict[str, np.ndarray]:
         """The image, found and true landmarks."""
-        image = to_image(self.images[0] * 2 - 1)
+        image = to_image(self.lq[0] * 2 - 1)
         return {'image': image, 'ours': _with_dots(image, self.found[0]), 'truth': _with_dots(image, self.landmarks[0])}
 
 

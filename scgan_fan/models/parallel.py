@@ -79,7 +79,7 @@ def gather_objects(value) -> list:
     return values
 
 
-def gather_dealt(values: list) -> list:
-    """The values of samples that were dealt out to the processes in turn, in the order of the samples."""
-    hands = gather_objects(values)
-    return [hand[turn] for turn in range(len(hands[0])) for hand in hands if turn < len(hand)]
+def gather_interleaved(values: list) -> list:
+    """The values of samples that the processes took in turn, in the order of the samples."""
+    shares = gather_objects(values)
+    return [share[turn] for turn in range(len(shares[0])) for share in shares if turn < len(share)]

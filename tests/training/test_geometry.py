@@ -7,8 +7,8 @@ import torch
 
 from runs import assert_equal, train_here
 from scgan_fan.images import read_image, write_image
-from scgan_fan.models.face_model import _rng_state
 from scgan_fan.models.semi_cycle_model import SemiCycleModel
+from scgan_fan.models.training_state import _rng_state
 
 
 @pytest.fixture

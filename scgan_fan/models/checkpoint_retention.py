@@ -6,13 +6,13 @@ from scgan_fan.errors import InputError, check_choice
 from scgan_fan.run_folder import RunFolder
 
 
-class Keeping:
+class CheckpointRetention:
     """Removes old checkpoints and keeps the best.
 
     Options, in ``logger:``:
         keep_last: the number of checkpoints that stay. Default: all, as in BasicSR.
         keep_best: ``{dataset: paired, metric: psnr}``: whenever validation of that dataset improves on that metric, the
-            tested network (its average too, where there is one) is written to ``models/net_g_best.pth``, with an entry
+            main network (its average too, where there is one) is written to ``models/net_g_best.pth``, with an entry
             ``best`` that tells dataset, metric, value and iteration. Default: none.
 
     Raises:
@@ -42,11 +42,11 @@ class Keeping:
             RunFolder(self.opt).remove_older(iteration, self.last)
 
     def after_validation(self, dataset: str, results: dict[str, float], name: str, content, iteration: int) -> None:
-        """Keep the tested network where it is the best so far.
+        """Keep the main network where it is the best so far.
 
         Args:
             dataset, results: what was validated, and its metrics.
-            name: of the tested network.
+            name: of the main network.
             content: gives what a network's file is to hold.
             iteration: how long it has learned.
         """

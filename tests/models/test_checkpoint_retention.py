@@ -6,7 +6,7 @@ import torch
 
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError
-from scgan_fan.models.keeping import Keeping
+from scgan_fan.models.checkpoint_retention import CheckpointRetention
 
 
 def options(tmp_path, **logger) -> dict:
@@ -16,17 +16,17 @@ def options(tmp_path, **logger) -> dict:
             'path': {'models': str(tmp_path), 'training_states': str(tmp_path)}}
 
 
-def validate(keeping: Keeping, iteration: int, **results) -> None:
+def validate(retention: CheckpointRetention, iteration: int, **results) -> None:
     def content(name):
         return {'params': {'weight': torch.tensor(iteration)}}
-    keeping.after_validation('paired', results, 'g', content, iteration)
+    retention.after_validation('paired', results, 'g', content, iteration)
 
 
 def best_of(values: list[float], metric: str, tmp_path) -> dict:
     """The entry of the best among these values, each of another process: what is known is in the file."""
     opt = options(tmp_path, keep_best={'dataset': 'paired', 'metric': metric})
     for iteration, value in enumerate(values):
-        validate(Keeping(opt), iteration, **{metric: value})
+        validate(CheckpointRetention(opt), iteration, **{metric: value})
     content = read_checkpoint(tmp_path / 'net_g_best.pth')
     assert content['params']['weight'] == content['best']['iter']
     return content['best']
@@ -51,19 +51,19 @@ def test_a_damaged_best_is_replaced(tmp_path):
 
 
 def test_other_datasets_and_metrics_do_not_count(tmp_path):
-    keeping = Keeping(options(tmp_path, keep_best={'dataset': 'real_lr', 'metric': 'psnr'}))
-    validate(keeping, 1, psnr=20.0)
-    keeping.after_validation('real_lr', {'confidence': 1.0}, 'g', dict, 1)
-    Keeping(options(tmp_path)).after_validation('paired', {'psnr': 1.0}, 'g', dict, 1)
+    retention = CheckpointRetention(options(tmp_path, keep_best={'dataset': 'real_lr', 'metric': 'psnr'}))
+    validate(retention, 1, psnr=20.0)
+    retention.after_validation('real_lr', {'confidence': 1.0}, 'g', dict, 1)
+    CheckpointRetention(options(tmp_path)).after_validation('paired', {'psnr': 1.0}, 'g', dict, 1)
     assert not list(tmp_path.iterdir())
 
 
 def test_all_checkpoints_are_kept_by_default(tmp_path):
     for name in ('1.state', '2.state'):
         (tmp_path / name).touch()
-    Keeping(options(tmp_path)).after_save(2)
+    CheckpointRetention(options(tmp_path)).after_save(2)
     assert len(list(tmp_path.iterdir())) == 2
-    Keeping(options(tmp_path, keep_last=1)).after_save(2)
+    CheckpointRetention(options(tmp_path, keep_last=1)).after_save(2)
     assert [path.name for path in tmp_path.iterdir()] == ['2.state']
 
 
@@ -77,5 +77,5 @@ def test_all_checkpoints_are_kept_by_default(tmp_path):
     ({'keep_best': {'dataset': 'paired', 'metric': 'fid'}}, "unknown value 'fid'; choose one of psnr, nme68")])
 def test_wrong_options(tmp_path, logger, message):
     with pytest.raises(InputError) as error:
-        Keeping(options(tmp_path, **logger))
+        CheckpointRetention(options(tmp_path, **logger))
     assert message in str(error.value)

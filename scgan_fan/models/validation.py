@@ -1,0 +1,64 @@
+"""Validation: every sample of a set, each process its share; figures of the whole set, images, a picture."""
+from pathlib import Path
+
+from basicsr.utils import get_root_logger
+from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
+
+from scgan_fan.images import write_image
+from scgan_fan.metrics.validation import ValidationMetrics
+from scgan_fan.models.parallel import gather_interleaved
+from scgan_fan.pictures import comparison
+
+PICTURE_ROWS = 8
+
+
+def validate(model, dataset, current_iter: int | str, tb_logger, save_img: bool) -> dict[str, float]:
+    """Test a FaceModel on a dataset; all processes call it. The first writes the picture and gets the figures."""
+    opt, rank = model.opt, model.opt['rank']
+    name = dataset.opt['name']
+    metrics = ValidationMetrics(opt['val'].get('metrics') or {})
+    rows = []
+    share = DataLoader(Subset(dataset, range(rank, len(dataset), opt['world_size'])))
+    for data in tqdm(share, desc=f'validating {name}', leave=False,
+                     disable=rank != 0 or not opt['val'].get('pbar', True)):
+        model.feed_data(data)
+        model.test()
+        images = model.current_images()
+        metrics.add(model.metric_inputs())
+        if len(rows) < PICTURE_ROWS:
+            rows.append(images)
+        if save_img:
+            write_image(_image_path(opt, name, data['lq_path'][0], current_iter), images['ours'])
+    metrics.rows = {metric: gather_interleaved(values) for metric, values in metrics.rows.items()}
+    rows = gather_interleaved(rows)[:PICTURE_ROWS]
+    if rank != 0:
+        return {}
+    picture = comparison(rows)
+    write_image(Path(opt['path']['visualization']) / f'{name}_{current_iter}.png', picture)
+    if tb_logger:
+        tb_logger.add_image(f'validation/{name}', picture, current_iter, dataformats='HWC')
+    return metrics.results()
+
+
+def _image_path(opt: dict, dataset: str, key: str, current_iter: int | str) -> Path:
+    """BasicSR's places: a folder for each image in training, for each dataset in testing."""
+    stem = str(Path(key).with_suffix('')).strip('/').replace('/', '_')
+    folder = Path(opt['path']['visualization'])
+    if opt['is_train']:
+        return folder / stem / f'{stem}_{current_iter}.png'
+    return folder / dataset / f'{stem}_{opt["val"].get("suffix") or opt["name"]}.png'
+
+
+def report(model, results: dict[str, float], dataset: str, current_iter: int | str, tb_logger) -> None:
+    """Log the figures of a set beside the best so far, which BasicSR's base model keeps."""
+    lines = [f'Validation {dataset}']
+    if results:
+        model._initialize_best_metric_results(dataset)
+    for metric, value in results.items():
+        model._update_best_metric_result(dataset, metric, value, current_iter)
+        best = model.best_metric_results[dataset][metric]
+        lines.append(f'\t # {metric}: {value:.4f}\tBest: {best["val"]:.4f} @ {best["iter"]} iter')
+        if tb_logger:
+            tb_logger.add_scalar(f'metrics/{dataset}/{metric}', value, current_iter)
+    get_root_logger().info('\n'.join(lines))
