@@ -2,6 +2,7 @@
 import copy
 import logging
 
+import basicsr.utils.logger
 import pytest
 import torch
 
@@ -25,6 +26,18 @@ def training_set(tmp_path, cut_faces):
     return write
 
 
+@pytest.fixture
+def fresh_logger(monkeypatch):
+    """BasicSR sets its logger up once in a process: as in a new one, so that this run writes a log of its own."""
+    logger = logging.getLogger('basicsr')
+    monkeypatch.delitem(basicsr.utils.logger.initialized_logger, 'basicsr', raising=False)
+    monkeypatch.setattr(logger, 'handlers', [])
+    level = logger.level
+    yield
+    logger.setLevel(level)
+
+
+@pytest.mark.usefixtures('fresh_logger')
 def test_faces_that_lie_otherwise_are_warned_of(preset, training_set, tmp_path, monkeypatch):
     preset['datasets']['train'].update(training_set(1, 0, 10), num_worker_per_gpu=0)
     preset['train']['total_iter'] = 1
@@ -40,6 +53,7 @@ def test_faces_that_lie_otherwise_are_warned_of(preset, training_set, tmp_path, 
 def test_faces_cut_alike_are_told_of_and_no_random_state_is_touched(semi_cycle, training_set, tmp_path, caplog,
                                                                     monkeypatch):
     monkeypatch.setattr(logging.getLogger('basicsr'), 'propagate', True)  # to caplog
+    caplog.set_level(logging.INFO, 'basicsr')
     semi_cycle['path'] = {'experiments_root': str(tmp_path)}
     states = []
     for datasets in ({}, {'train': {**training_set(), 'scale': 4}}):
