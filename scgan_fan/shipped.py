@@ -10,6 +10,7 @@ from scgan_fan.errors import InputError
 
 FOLDER = Path(__file__).parent / 'weights'
 RESTORERS = {
+    'scgan_fan_blend': 'restores faces: scgan_fan, softened by pixel: the calmest that is sharp',
     'scgan_fan_through': 'restores faces: SCGAN guided by fan64 and by likeness, gradients through the cycles',
     'scgan_fan': 'restores faces: the same, continued with detached cycles: sharper, makes up more',
     'scgan': 'restores faces: SCGAN, to compare',
@@ -18,7 +19,7 @@ RESTORERS = {
     'superfan': 'restores faces: Super-FAN, to compare',
     'pixel': 'restores faces: what the first one began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORER = 'scgan_fan_through'
+DEFAULT_RESTORER = 'scgan_fan_blend'
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 
