@@ -52,7 +52,8 @@ class SemiCycleModel(FaceModel):
     Options in ``train``, beside those of FaceModel:
 
     - a loss block for each term: ``pixel_lr_opt`` (I_sL and the average-pooled I_rH), ``cycle_hr_opt`` (I_sS, I_rH),
-      ``pixel_hr_opt`` (I_rS against the bicubically enlarged I_rL), ``cycle_lr_opt`` (redegraded against real I_rL),
+      ``pixel_hr_opt`` (I_rS against the bicubically enlarged I_rL), ``low_frequency_opt`` (average-pooled I_rS against
+      I_rL; of DASR, Wei et al. 2021, section 3.3, not of our papers), ``cycle_lr_opt`` (redegraded against real I_rL),
       ``adv_l1_opt ... adv_h2_opt``, ``heatmap_opt`` and ``identity_opt`` (I_sS, I_rH), ``heatmap_real_opt`` (I_rS,
       enlarged I_rL);
     - ``forward_weight`` (theta) and ``backward_weight`` (gamma) of R_LS's two losses;
@@ -70,6 +71,7 @@ class SemiCycleModel(FaceModel):
         'heatmap_opt': ('degrade_hl', 'g'),
         'identity_opt': ('degrade_hl', 'g'),
         'pixel_hr_opt': ('degrade_sl', 'g'),
+        'low_frequency_opt': ('degrade_sl', 'g'),
         'adv_h2_opt': ('degrade_sl', 'g', 'd_h2'),
         'heatmap_real_opt': ('degrade_sl', 'g'),
         'cycle_lr_opt': ('degrade_sl', 'g'),
@@ -161,6 +163,7 @@ class SemiCycleModel(FaceModel):
         if cycles.sr_real is not None:  # R_LS, backward, and D_SL
             enlarged = F.interpolate(cycles.real_lr, scale_factor=scale, mode='bicubic', align_corners=True)
             compare('pixel_hr', at_least_float32(cycles.sr_real), enlarged)
+            compare('low_frequency', F.avg_pool2d(at_least_float32(cycles.sr_real), scale), cycles.real_lr)
             fool('d_h2')
             compare('heatmap_real', at_least_float32(cycles.sr_real), enlarged, current_iter)
             compare('cycle_lr', at_least_float32(cycles.redegraded_lr), cycles.real_lr)
@@ -171,7 +174,7 @@ class SemiCycleModel(FaceModel):
         """The sum of the terms; R_LS's own are weighted by theta (forward cycle) and gamma (backward cycle)."""
         theta, gamma = self.forward_weight, self.backward_weight
         weights = {'cycle_hr': theta, 'adv_h1': theta, 'heatmap': theta, 'identity': theta,
-                   'pixel_hr': gamma, 'adv_h2': gamma, 'heatmap_real': gamma}
+                   'pixel_hr': gamma, 'low_frequency': gamma, 'adv_h2': gamma, 'heatmap_real': gamma}
         return sum(weights.get(name, 1.0) * term for name, term in terms.items())
 
     # ---- set-up ----

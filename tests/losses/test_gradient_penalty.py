@@ -4,7 +4,7 @@ import torch
 from basicsr.losses.gan_loss import GANLoss
 from torch import nn
 
-from scgan_fan.losses import GradientPenalty
+from scgan_fan.losses import GradientPenalty, ZeroCenteredPenalty
 
 
 class Linear(nn.Module):
@@ -60,6 +60,22 @@ def test_gradcheck_in_float64(device):
         return GradientPenalty(1.0)(critic, real, fake, mix)
 
     assert torch.autograd.gradcheck(penalty, first.weight)
+
+
+def test_zero_centered_penalty_is_of_the_real_and_of_the_generated_images(device):
+    real, fake = (images(3, 3, 4, 4, device=device, seed=seed) for seed in (1, 2))
+    of_each = [kind.flatten(1).norm(dim=1).square() for kind in (real, fake)]
+    for samples, seen in ((8, 3), (3, 3), (1, 1)):
+        penalty = ZeroCenteredPenalty(0.3, samples)(Square(), real, fake, None)
+        expected = 0.3 * sum(squares[:seen].mean() for squares in of_each)
+        assert penalty.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_zero_centered_penalty_of_a_linear_critic(device):
+    weight = images(3, 4, 4, device=device)
+    critic = Linear(weight)
+    ZeroCenteredPenalty(0.3)(critic, images(2, 3, 4, 4, device=device), images(2, 3, 4, 4, device=device), None).backward()
+    assert torch.allclose(critic.weight.grad, 4 * 0.3 * weight)  # d/dw 2 lambda |w|^2
 
 
 @pytest.mark.parametrize('target, is_disc', [(True, True), (False, True), (True, False)])

@@ -160,6 +160,26 @@ def test_theta_and_gamma(semi_cycle, batch):
     assert torch.allclose(model.generator_loss(terms), 2 * forward + 0.5 * backward + others)
 
 
+def test_low_frequencies_of_the_restored_real_face_are_tied_to_the_input(semi_cycle, batch):
+    semi_cycle['train'].update(low_frequency_opt={'type': 'L1Loss', 'loss_weight': 3.0}, backward_weight=0.5)
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    cycles = model.run_cycles(model.gt, model.lq, model.draw_noise(1))
+    terms = model.generator_terms(cycles, 1)
+    means = cycles.sr_real.unflatten(3, (16, 4)).unflatten(2, (16, 4)).mean(dim=(3, 5))
+    assert terms['low_frequency'].item() == pytest.approx(3 * (means - batch['lq']).abs().mean().item(), rel=1e-5)
+    others = {name: term for name, term in terms.items() if name != 'low_frequency'}
+    assert torch.allclose(model.generator_loss(terms), model.generator_loss(others) + 0.5 * terms['low_frequency'])
+
+
+def test_zero_centered_penalty_in_a_step(semi_cycle, batch):
+    semi_cycle['train']['gradient_penalty_opt'] = {'type': 'ZeroCenteredPenalty', 'loss_weight': 1e3, 'samples': 1}
+    with_it = train(semi_cycle, batch, 1)
+    del semi_cycle['train']['gradient_penalty_opt']
+    without = train(semi_cycle, batch, 1)
+    assert all(with_it.losses[f'l_{name}'] > without.losses[f'l_{name}'] for name in without.discriminators)
+
+
 @pytest.mark.parametrize('norm', ['none', 'spectral'])
 def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch, norm):
     """Without batch norm. Spectral norms too begin each part where they began the first."""
