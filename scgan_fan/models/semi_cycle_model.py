@@ -58,6 +58,8 @@ class SemiCycleModel(FaceModel):
       enlarged I_rL);
     - ``forward_weight`` (theta) and ``backward_weight`` (gamma) of R_LS's two losses;
     - ``cycle_grad``: ``detached`` (released code: each network learns from its own output alone) or ``through``;
+    - ``clean_share``: share of the sharp faces that R_LS restores from their average-pooled version instead of D_HL's, so
+      that faces of good small photographs are no stranger to it than bad ones; ours, 0 in the papers;
     - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them).
     """
 
@@ -111,11 +113,18 @@ class SemiCycleModel(FaceModel):
             if 'degrade_hl' in self.networks:  # forward cycle: HR -> LR -> HR
                 cycles.synthetic_lr = self.networks['degrade_hl'](real_hr, noise)
                 if restore is not None:
-                    cycles.sr_synthetic = restore(stop(cycles.synthetic_lr))
+                    cycles.sr_synthetic = restore(self.partly_clean(stop(cycles.synthetic_lr), real_hr))
             if 'degrade_sl' in self.networks:  # backward cycle: LR -> HR -> LR
                 cycles.sr_real = restore(real_lr)
                 cycles.redegraded_lr = self.networks['degrade_sl'](stop(cycles.sr_real), noise)
         return cycles
+
+    def partly_clean(self, synthetic_lr: torch.Tensor, real_hr: torch.Tensor) -> torch.Tensor:
+        """What R_LS restores in the forward cycle: the first faces average-pooled (``clean_share``), the others I_sL."""
+        clean = round(self.clean_share * len(real_hr))
+        if not clean:
+            return synthetic_lr
+        return torch.cat([F.avg_pool2d(real_hr[:clean], self.opt['scale']), synthetic_lr[clean:]])
 
     def train_discriminators(self, batch: list[Cycles], current_iter: int) -> dict[str, torch.Tensor]:
         """A step of every discriminator on images that pass no gradient back; returns their losses."""
@@ -200,6 +209,7 @@ class SemiCycleModel(FaceModel):
         check_choice('train: cycle_grad', self.cycle_grad, ('detached', 'through'))
         self.forward_weight = options.get('forward_weight', 1.0)
         self.backward_weight = options.get('backward_weight', 0.05)
+        self.clean_share = options.get('clean_share', 0)
         super().init_training(options)
         self.degraders = [name for name in ('degrade_hl', 'degrade_sl') if name in self.networks]
         if not self.degraders:

@@ -172,6 +172,18 @@ def test_low_frequencies_of_the_restored_real_face_are_tied_to_the_input(semi_cy
     assert torch.allclose(model.generator_loss(terms), model.generator_loss(others) + 0.5 * terms['low_frequency'])
 
 
+@pytest.mark.parametrize('share, clean', [(0, 0), (0.3, 1), (1, 4)])
+def test_a_share_of_the_faces_is_restored_from_a_clean_version(semi_cycle, batch, share, clean):
+    semi_cycle['train']['clean_share'] = share
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    seen = []
+    model.networks['g'].register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
+    cycles = model.run_cycles(model.gt, model.lq, model.draw_noise(1))
+    pooled = torch.nn.functional.avg_pool2d(batch['gt'], 4)
+    assert torch.equal(seen[0], torch.cat([pooled[:clean], cycles.synthetic_lr[clean:]]))
+
+
 def test_zero_centered_penalty_in_a_step(semi_cycle, batch):
     semi_cycle['train']['gradient_penalty_opt'] = {'type': 'ZeroCenteredPenalty', 'loss_weight': 1e3, 'samples': 1}
     with_it = train(semi_cycle, batch, 1)
