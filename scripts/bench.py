@@ -3,8 +3,9 @@
     python scripts/bench.py -opt options/train_scgan_fan_cpu.yml
     python scripts/bench.py -opt options/train_scgan_fan.yml --only step --options bfloat16 fast --rounds 5
 
-Plain (float32, contiguous, nothing compiled, fused, stored or judged jointly) and an option take turns, round after
-round, so that a busy machine slows both; ratios are formed within a round. Printed are least, median and greatest.
+The released script's way of stepping, plain (float32, contiguous, nothing compiled, fused, stored or judged jointly) and an
+option take turns, round after round, so that a busy machine slows all; ratios are formed within a round. Printed are least,
+median and greatest.
 Steps are of noise, with random weights and every loss term begun; what is loaded are the option file's faces.
 -opt FILE and the other flags are BasicSR's: --force_yml datasets:train:batch_size_per_gpu=8
 """
@@ -97,31 +98,60 @@ class Step:
         self.turns = train.get('net_d_iters') or 1  # iterations until all networks have stepped
         self.iteration = train['total_iter'] * self.turns  # the heatmap term may begin late
 
+    def step(self) -> None:
+        """One iteration, as in training."""
+        self.model.optimize_parameters(self.iteration)
+
     def seconds(self) -> float:
         """Mean time of an iteration."""
         start = time.perf_counter()
         for _ in range(STEPS * self.turns):
             self.iteration += 1
             self.model.feed_data(self.batch)
-            self.model.optimize_parameters(self.iteration)
+            self.step()
         if self.model.device.type == 'cuda':
             torch.cuda.synchronize()
         return (time.perf_counter() - start) / (STEPS * self.turns)
 
 
+class ReleasedStep(Step):
+    """The same networks and terms, stepped as the released training script does (papers.md section 2.6): the
+    discriminators' weights get gradients in the generators' turn too, and D_HL, R_LS and D_SL have a backward pass each.
+    """
+
+    BRANCHES = (('pixel_lr', 'adv_l1'), ('cycle_hr', 'adv_h1', 'heatmap', 'identity', 'pixel_hr', 'adv_h2', 'heatmap_real'),
+                ('cycle_lr', 'adv_l2'))
+
+    def step(self) -> None:
+        """One iteration of the plain loop."""
+        model, iteration = self.model, self.iteration
+        batch = model.generate(iteration)
+        losses = model.train_discriminators(batch, iteration)
+        with model.step_of(model.trained):
+            for cycles in batch:
+                terms = model.generator_terms(cycles, iteration)
+                for branch in self.BRANCHES:
+                    own = {name: terms[name] for name in branch if name in terms}
+                    if own:
+                        model.backward(model.generator_loss(own), own, len(cycles), losses)
+        model.finish_step(losses, iteration)
+        model.update_average(iteration)
+
+
 def bench_step(opt: dict, arguments: argparse.Namespace) -> dict:
-    """Plain against each option: name -> seconds of an iteration in each round, of the option and of plain."""
-    results, plain = {}, Step(opt)
-    print(f'\n{"training step":18}{"s":>24}{"times plain":>20}{"s, plain":>24}')
+    """Released, plain and each option: name -> seconds of an iteration in each round, of all three."""
+    results, plain, released = {}, Step(opt), ReleasedStep(opt)
+    print(f'\n{"training step":18}{"s":>24}{"times plain":>20}{"times released":>20}{"s, plain":>24}')
     for name in arguments.options or OPTIONS:
         try:
             if name == 'cuda_graphs' and plain.model.device.type == 'cpu':
                 raise InputError('needs a GPU')
             option = Step(opt, **OPTIONS[name])
-            figures = in_turn({'plain': plain.seconds, name: option.seconds}, arguments.rounds)
-            results[name] = {'seconds': figures[name], 'plain': figures['plain']}
+            figures = in_turn({'released': released.seconds, 'plain': plain.seconds, name: option.seconds},
+                              arguments.rounds)
+            results[name] = {'seconds': figures[name], 'plain': figures['plain'], 'released': figures['released']}
             print(f'{name:18}{spread(figures[name], 3):>24}{spread(ratios(figures["plain"], figures[name])):>20}'
-                  f'{spread(figures["plain"], 3):>24}')
+                  f'{spread(ratios(figures["released"], figures[name])):>20}{spread(figures["plain"], 3):>24}')
         except Exception as error:  # of compilers and drivers, too, which have no class in common
             results[name] = {'not_run': f'{type(error).__name__}: {error}'.splitlines()[0]}
             print(f'{name:18}not run: {results[name]["not_run"]}')

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from runs import OPTIONS, read_options, small, write_options
 
@@ -61,6 +62,22 @@ def test_options_begin_with_plain_whatever_the_file_says(bench, option_file, mon
     assert opt['train']['precision'] == 'bfloat16'
 
 
+def test_the_released_way_of_stepping_learns_the_same_and_computes_more(bench, option_file, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['bench.py', '-opt', option_file])
+    opt, _ = bench.parse_arguments()
+    ours, released = ({}, {})
+    for kind, seen in ((bench.Step, ours), (bench.ReleasedStep, released)):
+        torch.manual_seed(0)
+        step = kind(opt)
+        step.seconds()
+        networks = step.model.networks
+        seen['learned'] = {(name, key): value for name in networks for key, value in networks[name].state_dict().items()}
+        seen['gradients'] = [parameter.grad for parameter in networks['d_h1'].parameters()]
+    for key, value in ours['learned'].items():
+        assert torch.allclose(value, released['learned'][key], atol=1e-6), key
+    assert not any(map(torch.equal, ours['gradients'], released['gradients']))
+
+
 def test_report(measure, tmp_path, capsys):
     """Options that need no compiler, and one that this machine may not have."""
     some = ['fused', 'no_heatmaps', 'stored_heatmaps', 'fast']
@@ -71,7 +88,7 @@ def test_report(measure, tmp_path, capsys):
     assert report['batch'] == 2 and set(report['step']) == {*some, 'cuda_graphs'}
     for name in some:
         result = report['step'][name]
-        assert len(result['seconds']) == len(result['plain']) == 2 and min(result['seconds']) > 0 and name in text
+        assert len(result['seconds']) == len(result['plain']) == len(result['released']) == 2 and min(result['seconds']) > 0 and name in text
     assert report['step']['cuda_graphs'] == {'not_run': 'InputError: needs a GPU'} \
         or 'seconds' in report['step']['cuda_graphs']
     assert {len(speeds) for speeds in report['restoring'].values()} == {2}
