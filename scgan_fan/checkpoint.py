@@ -13,6 +13,7 @@ from torch import nn
 from scgan_fan.errors import InputError
 
 HASH = 'sha256'  # the entry of a file with the hash of all others
+ENTRIES = ('params_ema', 'params')  # what a checkpoint stands for: the average where there is one
 PART = '.part'  # the suffix of a file that is being written
 WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # torch.load looks at it
 
@@ -146,33 +147,54 @@ def weights_only() -> Iterator[None]:
             os.environ[WEIGHTS_ONLY] = before
 
 
-def load_weights(network: nn.Module, path: str | Path, label: str, key: str = 'params', strict: bool = True) -> None:
+def load_weights(network: nn.Module, path: str | Path, label: str, key: str | None = None,
+                 strict: bool = True) -> tuple[str, int]:
     """Load a network's weights from a checkpoint in BasicSR's form, ``{'params': ..., 'params_ema': ...}``, or a bare
     state dict.
 
     Args:
         network: loaded in place.
         label: what errors call the network: its name in the option file.
-        key: entry to load; ``params`` where it is absent.
+        key: entry to load. Default: the first of ``ENTRIES`` that is there.
         strict: every tensor must fit; otherwise those that do are loaded.
 
+    Returns:
+        The entry, and how many tensors of the network it had.
+
     Raises:
-        InputError: the file is no checkpoint, of another network or width, or has values that are not finite.
+        InputError: the file is no checkpoint, has no such entry, is of another network or width, or has values that are
+            not finite.
     """
-    content = read_checkpoint(path)
-    weights = content.get(key, content.get('params', content))
-    if not isinstance(weights, dict):
-        raise InputError(f'{path}: its entry {key!r} is not a set of weights; give a checkpoint of {label}')
-    weights = {name.removeprefix('module.'): tensor for name, tensor in weights.items()}
+    entry, weights = _find_entry(read_checkpoint(path), key, path, label)
+    weights = {name.removeprefix('module.'): tensor for name, tensor in weights.items()
+               if isinstance(tensor, torch.Tensor)}
+    own = network.state_dict()
     if strict:
         _check_fit(network, weights, path, label)
     else:
-        own = network.state_dict()
-        weights = {n: t for n, t in weights.items() if n in own and getattr(t, 'shape', None) == own[n].shape}
+        weights = {n: t for n, t in weights.items() if n in own and t.shape == own[n].shape}
+        if own and not weights:
+            raise InputError(f'{path}: not one tensor of its {entry} fits {label} ({type(network).__name__}); give the '
+                             'checkpoint of such a network')
     if broken := next((name for name, tensor in weights.items() if not tensor.isfinite().all()), None):
         raise InputError(f'{path}: {broken} of {label} has values that are not finite; give a checkpoint from before '
                          'that training diverged')
     network.load_state_dict(weights, strict=strict)
+    return entry, len(weights)
+
+
+def _find_entry(content: dict, key: str | None, path: str | Path, label: str) -> tuple[str, dict]:
+    """Name and weights of the entry that ``key`` asks for; ``params`` also takes a bare state dict."""
+    key = key or next((entry for entry in ENTRIES if entry in content), None)
+    if key in content:
+        if not isinstance(content[key], dict):
+            raise InputError(f'{path}: its entry {key!r} is not a set of weights; give a checkpoint of {label}')
+        return key, content[key]
+    entries = [name for name, value in content.items() if isinstance(value, dict)]
+    if entries or key not in (None, 'params'):
+        found = f'has {", ".join(entries)}' if entries else 'is a bare state dict, for which none is named'
+        raise InputError(f'{path}: has no entry {key or " or ".join(ENTRIES)} for {label}; it {found}')
+    return 'a bare state dict', content
 
 
 def _check_fit(network: nn.Module, weights: dict, path: str | Path, label: str) -> None:

@@ -156,6 +156,7 @@ def load_resume_state(opt: dict) -> dict | None:
     if state is None:
         return None
     check_resume(opt, state['iter'])
+    opt['path'].update({key: 'params' for key in opt['path'] if key.startswith('param_key')})  # of our own files
     POSITION.resume(state['epoch'], state['iter'], _batch_per_process(opt))
     return state
 

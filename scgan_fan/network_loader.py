@@ -24,12 +24,11 @@ import torch
 from torch import nn
 
 from scgan_fan.archs import RestorationNet, SuperFANNet
-from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.checkpoint import ENTRIES, read_checkpoint
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.released_weights import convert_released
 from scgan_fan.shipped import find_weights
 
-ENTRIES = ('params_ema', 'params', 'G_RLS', 'G_l2h')  # of a checkpoint, the first that is there
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
 CHANNEL_ORDERS = ('rgb', 'bgr')
 OUTPUT_RANGES = ('fixed', 'minmax')
@@ -182,7 +181,8 @@ def _read_safetensors(path: Path) -> dict:
 
 def _tensors(content: dict, path: Path) -> dict[str, torch.Tensor]:
     """The state dict among a file's entries."""
-    tensors = content.get(next((key for key in ENTRIES if key in content), None), content)
+    entries = (*ENTRIES, 'G_RLS', 'G_l2h')
+    tensors = content.get(next((key for key in entries if key in content), None), content)
     if not isinstance(tensors, dict) or not all(map(_is_weight, tensors, tensors.values())):
         raise InputError(f'{path}: no weights of a restoration network; it holds {_inventory(content)}; {KNOWN}')
     if sum(tensor.nbytes for tensor in tensors.values()) > path.stat().st_size:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from scgan_fan.archs import RestorationNet
+from scgan_fan.archs import FaceDiscriminator, RestorationNet
 from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically, written_whole
 from scgan_fan.errors import InputError
 from scgan_fan.faces.fan_weights import check_hash
@@ -19,13 +19,35 @@ def network():
 
 
 def test_round_trip_and_key(tmp_path, network):
+    """Without a key the average, where there is one."""
     other = RestorationNet(width=1 / 16)
     save_atomically({'params': network.state_dict(), 'params_ema': other.state_dict()}, tmp_path / 'net.pth')
-    loaded = RestorationNet(width=1 / 16)
-    for key, expected in (('params', network), ('params_ema', other), ('absent', network)):
-        load_weights(loaded, tmp_path / 'net.pth', 'network_g', key)
+    loaded, tensors = RestorationNet(width=1 / 16), len(network.state_dict())
+    for key, expected in (('params', network), ('params_ema', other), (None, other)):
+        assert load_weights(loaded, tmp_path / 'net.pth', 'network_g', key)[1] == tensors
         assert torch.equal(loaded.input.weight, expected.input.weight)
     assert [path.name for path in tmp_path.iterdir()] == ['net.pth']
+
+
+@pytest.mark.parametrize('content, key, found', [
+    ({'params': 0, 'params_ema': 1}, None, 'params_ema'), ({'params': 0}, None, 'params'),
+    ({'params': 0, 'params_ema': 1}, 'params', 'params'), ({'G_l2h': 0}, 'G_l2h', 'G_l2h'), (0, None, 'a bare state dict'),
+    (0, 'params', 'a bare state dict')])
+def test_the_entry_that_is_taken_is_said(tmp_path, content, key, found):
+    states = [nn.Linear(2, 2).state_dict(), nn.Linear(2, 2).state_dict()]
+    torch.save({name: states[number] for name, number in content.items()} if content else states[0], tmp_path / 'net.pth')
+    assert load_weights(nn.Linear(2, 2), tmp_path / 'net.pth', 'network_g', key) == (found, 2)
+
+
+@pytest.mark.parametrize('content, key, named', [
+    ({'params': 0, 'params_ema': 0}, 'params_emma', 'it has params, params_ema'), ({'params': 0}, 'params_ema', 'it has params'),
+    ({'params_ema': 0}, 'params', 'it has params_ema'), ({'state_dict': 0}, None, 'it has state_dict'),
+    ({}, 'params_ema', 'it is a bare state dict')])
+def test_an_entry_that_is_not_there(tmp_path, content, key, named):
+    state = nn.Linear(2, 2).state_dict()
+    torch.save({name: state for name in content} or state, tmp_path / 'net.pth')
+    with pytest.raises(InputError, match=f'net.pth: has no entry {key or "params_ema or params"} for network_g; {named}'):
+        load_weights(nn.Linear(2, 2), tmp_path / 'net.pth', 'network_g', key)
 
 
 def test_bare_state_dict_with_ddp_prefix(tmp_path, network):
@@ -41,8 +63,14 @@ def test_not_strict_loads_what_fits(tmp_path, network):
     torch.save({'params': weights}, tmp_path / 'net.pth')
     loaded = RestorationNet(width=1 / 16)
     bias = loaded.head[4].bias.clone()
-    load_weights(loaded, tmp_path / 'net.pth', 'network_g', strict=False)
+    assert load_weights(loaded, tmp_path / 'net.pth', 'network_g', strict=False) == ('params', len(weights) - 1)
     assert torch.equal(loaded.input.weight, network.input.weight) and torch.equal(loaded.head[4].bias, bias)
+
+
+def test_not_strict_of_another_network(tmp_path, network):
+    torch.save({'params': FaceDiscriminator(size=16, width=1 / 16).state_dict()}, tmp_path / 'net.pth')
+    with pytest.raises(InputError, match=r'net.pth: not one tensor of its params fits network_g \(RestorationNet\)'):
+        load_weights(network, tmp_path / 'net.pth', 'network_g', strict=False)
 
 
 def test_wrong_checkpoints_are_named(tmp_path, network):
@@ -58,6 +86,7 @@ def test_wrong_checkpoints_are_named(tmp_path, network):
     refused({'params': nn.Linear(2, 2).state_dict()}, r'not the weights of network_g .* tensors missing, 2 unknown')
     refused([1, 2], 'holds a list, not a checkpoint')
     refused({'params': 3}, 'not a set of weights')
+    refused({'params': dict.fromkeys(network.state_dict(), 1.0)}, r'not the weights of network_g .* tensors missing')
 
 
 class Dangerous:

@@ -42,7 +42,7 @@ def load_fan(weights: str, network: dict | None = None) -> tuple[FAN, int]:
         fan = FAN(**network)
         size = FAN64_SIZE if fan.stem_stride == 2 else PUBLISHED_SIZE
         if weights != 'random':
-            load_weights(fan, weights, 'FAN', 'params_ema')
+            load_weights(fan, weights, 'FAN')
     return fan.eval().requires_grad_(False), size
 
 

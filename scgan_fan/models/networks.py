@@ -36,9 +36,9 @@ def build_network(opt: dict, name: str, device: torch.device, memory_format: tor
     get_root_logger().info(f'{key}: {type(network).__name__}, {parameters:,d} parameters')
     path = paths.get(f'pretrain_{key}')
     if path is not None:
-        load_weights(network, path, key, paths.get(f'param_key_{name}', 'params'),
-                     paths.get(f'strict_load_{name}', True))
-        get_root_logger().info(f'{key}: weights of {path}')
+        wanted = paths.get(f'param_key_{name}') or ('params' if trains else None)  # what learns on is not the average
+        entry, tensors = load_weights(network, path, key, wanted, paths.get(f'strict_load_{name}', True))
+        get_root_logger().info(f'{key}: weights of {path}: {entry}, {tensors} of {len(network.state_dict())} tensors')
     elif trains:
         _initialize(network, opt['train'].get('init', 'default'))
     return network.train(trains)

@@ -64,12 +64,12 @@ class RegisteredNetwork(_Network):
     """A network of BasicSR's registry, this package's among them.
 
     Options, besides ``_Network``'s: ``network`` (``type`` and constructor arguments, as in a training file),
-    ``param_key`` (default params), ``value_range`` of its images ([-1, 1], the default, or [0, 1]) and ``channels``
-    (rgb, the default, or bgr).
+    ``param_key`` (default: ``params_ema`` where it is there, else ``params``), ``value_range`` of its images ([-1, 1],
+    the default, or [0, 1]) and ``channels`` (rgb, the default, or bgr).
     """
 
     required = ('weights', 'network')
-    defaults = {**_Network.defaults, 'param_key': 'params', 'value_range': [-1, 1], 'channels': 'rgb'}
+    defaults = {**_Network.defaults, 'param_key': None, 'value_range': [-1, 1], 'channels': 'rgb'}
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -77,7 +77,7 @@ class RegisteredNetwork(_Network):
         self.span = high - self.low
         self.channels = self.options.choice('channels', ('rgb', 'bgr'))
         self.network = self._build(self.options['network'])
-        load_weights(self.network, self.weights, self.owner, self.options['param_key'])
+        self.entry, _ = load_weights(self.network, self.weights, self.owner, self.options['param_key'])
         self.network.to(self.device).eval().requires_grad_(False)
 
     def _build(self, block: dict) -> torch.nn.Module:
@@ -89,7 +89,7 @@ class RegisteredNetwork(_Network):
 
     def describe(self) -> str:
         """The class, its value range and channel order, and the file."""
-        return (f'{type(self.network).__name__} of {self.weights.name} ({self.options["param_key"]}), '
+        return (f'{type(self.network).__name__} of {self.weights.name} ({self.entry}), '
                 f'{self.channels.upper()} in [{self.low:g}, {self.low + self.span:g}]')
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
