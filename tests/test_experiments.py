@@ -136,7 +136,8 @@ def test_options_are_the_former_ones(file):
 def test_every_option_file_is_an_experiment():
     folders = (OPTIONS, OPTIONS / 'ablation', OPTIONS / 'small')
     files = {path for folder in folders for path in folder.glob('*.yml')}
-    assert {path.name for path in files - {experiment.path for experiment in EXPERIMENTS}} == {'train_scgan_fan_cpu.yml'}
+    assert {path.name for path in files - {experiment.path for experiment in EXPERIMENTS}} == {
+        'test_scgan_fan.yml', 'train_scgan_fan_cpu.yml'}
     assert set(SCGAN) <= set(BY_NAME) and set(SUPERFAN) <= set(BY_NAME)
     assert {str(path.relative_to(OPTIONS)) for path in files} == set(HASHES)
 

@@ -9,6 +9,7 @@ from scgan_fan.data.dataset_options import DatasetOptions
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
+from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
 
 PARTNERS, AUGMENTS = 0, 1  # what a generator of EpochDraws is for
@@ -43,11 +44,14 @@ class UnpairedFaceDataset(Dataset):
     [-1, 1]; ``gt_path`` and ``lq_path``, their keys; with ``heatmaps``, ``heatmaps`` float32 (maps, height, width) of
     ``gt`` as it is, mirrored or not.
 
-    Raises InputError: an option is wrong or names no images, or ``heatmaps`` are of other faces; reading an item, for a
-    bad image or a wrong size.
+    Raises InputError: it is to validate or to test; an option is wrong or names no images, or ``heatmaps`` are of other
+    faces; reading an item, for a bad image or a wrong size.
     """
 
     def __init__(self, opt: dict):
+        if opt.get('phase', 'train') != 'train':
+            raise InputError(f'datasets: {opt["phase"]}: UnpairedFaceDataset would compare restored faces with strangers; '
+                             'take a PairedFaceDataset or a LowResolutionFaceDataset')
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
                                  defaults={'gt_size': 64, 'room_gt': None, 'room_lq': None, 'augment': None,

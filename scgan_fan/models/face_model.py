@@ -29,7 +29,7 @@ from scgan_fan.models.parallel import (average_buffers, average_gradients, broad
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 from scgan_fan.models.terms import begin_as_teacher, build_loss, check_terms
 from scgan_fan.models.training_state import network_content, restore_state, save_checkpoint
-from scgan_fan.models.validation import report, validate
+from scgan_fan.models.validation import check_test, report, validate
 from scgan_fan.precision import at_least_float32
 from scgan_fan.run_position import POSITION
 
@@ -47,7 +47,8 @@ class FaceModel(BaseModel):
     the one in ``heatmap_opt`` looks at the true faces and never changes (Super-FAN's joint training, papers.md section
     5.3). It begins as that one where ``path: pretrain_network_fan`` names no weights.
 
-    Options read here: ``network_*``, ``path: pretrain_network_* / strict_load_* / param_key_*``, and in ``train``:
+    Options read here: ``network_*``; ``path: pretrain_network_* / strict_load_* / param_key_*``, the last by default
+    ``params`` in training, in testing the average where there is one; and in ``train``:
 
     - a block for each term; ``gradient_penalty_opt`` (WGAN-GP: of every discriminator);
     - ``net_d_iters`` (discriminators step in each iteration, generators in each so-many-th, as in BasicSR);
@@ -78,6 +79,8 @@ class FaceModel(BaseModel):
         if self.main_network not in self.networks:
             raise InputError(f'option file: no network_{self.main_network} block; it names the network that is trained '
                              'and tested')
+        if not self.is_train:
+            check_test(opt, self.main_network)
         self.connect_networks()
         if options.get('sync_batchnorm'):
             synchronize_batch_norm(self.networks.values())

@@ -5,12 +5,24 @@ from basicsr.utils import get_root_logger
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
+from scgan_fan.errors import InputError
 from scgan_fan.images import write_image
 from scgan_fan.metrics.validation import ValidationMetrics
 from scgan_fan.models.parallel import gather_interleaved
 from scgan_fan.pictures import comparison
 
 PICTURE_ROWS = 8
+
+
+def check_test(opt: dict, network: str) -> None:
+    """Raise InputError where what ``basicsr/test.py`` has been given would test nothing that was trained."""
+    key = f'path: pretrain_network_{network}'
+    if 'train' in opt['datasets']:
+        raise InputError('datasets: train: this is the option file of a training, which does not say what to test; see '
+                         'options/test_scgan_fan.yml, or leave the block out and name the weights in ' + key)
+    if opt['path'].get(f'pretrain_network_{network}') is None:
+        raise InputError(f'{key}: names no weights to test; give a file such as experiments/NAME/models/'
+                         f'net_{network}_latest.pth')
 
 
 def validate(model, dataset, current_iter: int | str, tb_logger, save_img: bool) -> dict[str, float]:

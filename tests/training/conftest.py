@@ -1,6 +1,8 @@
 """Whole runs, on a few drawn faces, at a sixteenth of the width."""
+import logging
 from pathlib import Path
 
+import basicsr.utils.logger
 import pytest
 
 from runs import OPTIONS, read_options, small
@@ -20,3 +22,14 @@ def preset(faces: Path) -> dict:
     opt['val']['val_freq'] = 1000
     opt['logger']['save_checkpoint_freq'] = 1000
     return opt
+
+
+@pytest.fixture
+def fresh_logger(monkeypatch):
+    """BasicSR sets its logger up once in a process: as in a new one, so that this run writes a log of its own."""
+    logger = logging.getLogger('basicsr')
+    monkeypatch.delitem(basicsr.utils.logger.initialized_logger, 'basicsr', raising=False)
+    monkeypatch.setattr(logger, 'handlers', [])
+    level = logger.level
+    yield
+    logger.setLevel(level)

@@ -2,7 +2,6 @@
 import copy
 import logging
 
-import basicsr.utils.logger
 import pytest
 import torch
 
@@ -24,17 +23,6 @@ def training_set(tmp_path, cut_faces):
                 'augment': {'flip': True}}
 
     return write
-
-
-@pytest.fixture
-def fresh_logger(monkeypatch):
-    """BasicSR sets its logger up once in a process: as in a new one, so that this run writes a log of its own."""
-    logger = logging.getLogger('basicsr')
-    monkeypatch.delitem(basicsr.utils.logger.initialized_logger, 'basicsr', raising=False)
-    monkeypatch.setattr(logger, 'handlers', [])
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 @pytest.mark.usefixtures('fresh_logger')
