@@ -87,8 +87,9 @@ class FaceModel(BaseModel):
         broadcast_from_first(self.networks.values())
         if self.is_train:
             self.init_training(options)
-            for network in self.networks.values():
-                compile_network(network, options.get('compile'))
+            for name, network in self.networks.items():
+                if self.gradient_penalty is None or name not in self.discriminators:  # torch: no gradient of a gradient
+                    compile_network(network, options.get('compile'))
 
     def connect_networks(self) -> None:
         """Tie networks together after loading, before optimizers are built."""

@@ -115,6 +115,25 @@ def test_wgan_loss_of_the_critic(superfan, batch):
     assert discriminator_loss(model, 'd', real, fake, mix).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+@pytest.mark.parametrize('penalized', [True, False])
+def test_a_critic_whose_gradient_is_penalized_is_not_compiled(superfan, batch, monkeypatch, penalized):
+    """torch.compile supports no gradient of a gradient: the first step would fail."""
+    translate = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, 'compile', lambda self, mode: translate(self, backend='aot_eager'))
+    for name in ('pixel_opt', 'feature_opt', 'heatmap_opt') + (() if penalized else ('gradient_penalty_opt',)):
+        del superfan['train'][name]
+    del superfan['network_fan']
+    plain = build(superfan)
+    superfan['train']['compile'] = 'default'
+    model = build(superfan)
+    for each in (plain, model):
+        assert step(each, batch, 1) == {'g': True, 'd': True}
+    for name, loss in plain.losses.items():
+        assert model.losses[name].item() == pytest.approx(loss.item(), rel=1e-4), name
+    compiled = {name for name, network in model.networks.items() if network._compiled_call_impl is not None}
+    assert compiled == ({'g'} if penalized else {'g', 'd'})
+
+
 def test_learning_rate_falls_linearly(superfan, batch):
     model = build(superfan)
     rates = []
