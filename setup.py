@@ -46,7 +46,7 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     python_requires='>=3.10',
-    packages=find_packages(include=['scgan_fan', 'scgan_fan.*']),
+    packages=find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']),
     package_data={'scgan_fan': ['benchmark/*.html', 'weights/*']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from drawn_faces import degrade_hidden, draw_face
 from scgan_fan.checkpoint import written_whole
 from scgan_fan.convert import check_target, origin
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.faces.drawn import degrade_hidden, draw_face
 from scgan_fan.images import to_tensor
 from scgan_fan.network_loader import METADATA_KEY, RELEASED_SIZE, OnnxNetwork, Restorer, load_restorer
 

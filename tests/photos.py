@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from scgan_fan.faces.drawn import draw_face
+from drawn_faces import draw_face
 
 CLEAR = (11, 18, 21, 19, 8)  # seeds of faces that dlib finds at 24 pixels as well as at 120
 

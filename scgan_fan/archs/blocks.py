@@ -7,6 +7,7 @@ from scgan_fan.archs.spectral_norm import spectral_norm
 from scgan_fan.errors import InputError, check_choice
 
 NORMS = ('none', 'spectral', 'batch')
+LAST_SIZE = 4  # height and width of what the last layers of discriminators see
 
 
 def halvings(name: str, ratio: int) -> int:
@@ -14,6 +15,13 @@ def halvings(name: str, ratio: int) -> int:
     if not isinstance(ratio, int) or ratio < 1 or ratio & (ratio - 1):
         raise InputError(f'{name}: {ratio!r} is not a power of two (1, 2, 4, 8, ...)')
     return ratio.bit_length() - 1
+
+
+def check_size(network: nn.Module, images: torch.Tensor) -> None:
+    """Raise InputError unless images have the ``size`` that a network was built for."""
+    if images.shape[-2:] != (network.size, network.size):
+        raise InputError(f'{type(network).__name__}: images of {tuple(images.shape[-2:])}, built for size '
+                         f'{network.size}')
 
 
 def scaled(channels: int, width: float) -> int:

@@ -3,7 +3,7 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
-from scgan_fan.archs.blocks import ResidualBlock, convolution, halvings, scaled
+from scgan_fan.archs.blocks import ResidualBlock, check_size, convolution, halvings, scaled
 from scgan_fan.errors import InputError, check_choice
 
 ENCODER_CHANNELS = (96, 128, 256)  # papers.md section 2.2
@@ -29,6 +29,15 @@ class NoisyInput(nn.Module):
         return self.conv(torch.cat((images, channel), dim=1))
 
 
+def doublings_of(network: str, size: int, scale: int) -> int:
+    """How often a degrader, having halved ``size`` four times, doubles it again; InputError where they do not fit."""
+    doublings = HALVINGS - halvings(f'{network} scale', scale)
+    if size % 2**HALVINGS or size < 2**HALVINGS or doublings < 0:
+        raise InputError(f'{network}: size {size} must be a multiple of {2**HALVINGS} and scale {scale} at most '
+                         f'{2**HALVINGS}')
+    return doublings
+
+
 @ARCH_REGISTRY.register()
 class DegradationNet(nn.Module):
     """Encoder, bottleneck and pixel-shuffle decoder with noise (papers.md section 2.2; 12,291,896 parameters).
@@ -51,10 +60,7 @@ class DegradationNet(nn.Module):
                  relu_skip: bool = True, norm: str = 'none'):
         super().__init__()
         check_choice('DegradationNet noise', noise, ('linear', 'direct'))
-        doublings = HALVINGS - halvings('DegradationNet scale', scale)
-        if size % 2**HALVINGS or size < 2**HALVINGS or doublings < 0:
-            raise InputError(f'DegradationNet: size {size} must be a multiple of {2**HALVINGS} and scale {scale} at '
-                             f'most {2**HALVINGS}')
+        doublings = doublings_of('DegradationNet', size, scale)
         self.size = size
         self.noise_dim = noise_dim if noise == 'linear' else size * size
         block = {'relu_skip': relu_skip, 'norm': norm}
@@ -92,8 +98,7 @@ class DegradationNet(nn.Module):
         Returns:
             (batch, 3, size / scale, size / scale), RGB in [-1, 1].
         """
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(f'DegradationNet: images of {tuple(images.shape[-2:])}, built for size {self.size}')
+        check_size(self, images)
         first, *others = self.children()
         x = first(images, noise)
         for part in others:

@@ -4,11 +4,10 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
-from scgan_fan.archs.blocks import convolution, halvings, normalized, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, check_size, convolution, halvings, normalized, scaled
 from scgan_fan.errors import InputError, check_choice
 
 CHANNELS = (128, 128, 256, 256, 512, 512)  # papers.md section 2.4
-LAST_SIZE = 4
 HIDDEN_FEATURES = 512
 
 
@@ -73,6 +72,5 @@ class FaceDiscriminator(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Judge faces: (batch, 3, size, size), RGB in [-1, 1] -> (batch, 1), high for real."""
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(f'FaceDiscriminator: images of {tuple(images.shape[-2:])}, built for size {self.size}')
+        check_size(self, images)
         return self.output(self.blocks(images))

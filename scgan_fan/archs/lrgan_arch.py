@@ -8,26 +8,15 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
-from scgan_fan.archs.blocks import halvings, normalized, scaled
-from scgan_fan.archs.discriminator_arch import LAST_SIZE, DiscriminatorBlock
+from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, normalized, scaled
+from scgan_fan.archs.degradation_arch import HALVINGS, doublings_of
+from scgan_fan.archs.discriminator_arch import DiscriminatorBlock
+from scgan_fan.archs.superfan_arch import SuperFANBlock
 from scgan_fan.errors import InputError
 
 DEGRADER_CHANNELS = 64
-DEGRADER_HALVINGS = 4
 JUDGE_CHANNELS = 128
 JUDGE_BLOCKS = 5
-
-
-class NormalizedBlock(nn.Sequential):
-    """conv-BN-ReLU-conv-BN plus the input."""
-
-    def __init__(self, channels: int):
-        super().__init__(
-            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + super().forward(x)
 
 
 @ARCH_REGISTRY.register()
@@ -45,20 +34,18 @@ class LRGANReleasedDegrader(nn.Module):
 
     def __init__(self, size: int = 64, scale: int = 4, width: float = 1.0):
         super().__init__()
-        doublings = DEGRADER_HALVINGS - halvings('LRGANReleasedDegrader scale', scale)
-        if size % 2**DEGRADER_HALVINGS or size < 2**DEGRADER_HALVINGS or doublings < 0:
-            raise InputError(f'LRGANReleasedDegrader: size {size} must be a multiple of {2**DEGRADER_HALVINGS} and '
-                             f'scale {scale} at most {2**DEGRADER_HALVINGS}')
+        doublings = doublings_of('LRGANReleasedDegrader', size, scale)
         self.size = size
         self.noise_dim = size * size
         self.noise_weight = nn.Parameter(torch.zeros(3, 1, 1))
         channels = scaled(DEGRADER_CHANNELS, width)
         self.body = nn.Sequential(nn.Conv2d(3, channels, 3, padding=1))
-        for _ in range(DEGRADER_HALVINGS):
-            self.body.extend((NormalizedBlock(channels), NormalizedBlock(channels), nn.BatchNorm2d(channels), nn.ReLU(),
+        for _ in range(HALVINGS):
+            self.body.extend((SuperFANBlock(channels, 'relu'), SuperFANBlock(channels, 'relu'),
+                              nn.BatchNorm2d(channels), nn.ReLU(),
                               nn.Conv2d(channels, channels, 3, stride=2, padding=1)))
         for _ in range(doublings):
-            self.body.extend((NormalizedBlock(channels), NormalizedBlock(channels),
+            self.body.extend((SuperFANBlock(channels, 'relu'), SuperFANBlock(channels, 'relu'),
                               nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.ReLU()))
         self.body.extend((nn.Conv2d(channels, 3, 3, padding=1), nn.Tanh()))
 
@@ -72,8 +59,7 @@ class LRGANReleasedDegrader(nn.Module):
         Returns:
             (batch, 3, size / scale, size / scale), RGB in [-1, 1].
         """
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(f'LRGANReleasedDegrader: images of {tuple(images.shape[-2:])}, built for size {self.size}')
+        check_size(self, images)
         return self.body(images + self.noise_weight * noise.view(-1, 1, self.size, self.size))
 
 
@@ -110,7 +96,5 @@ class LRGANReleasedDiscriminator(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Judge faces: (batch, 3, size, size), RGB in [-1, 1] -> (batch, 1), high for real."""
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(f'LRGANReleasedDiscriminator: images of {tuple(images.shape[-2:])}, built for size '
-                             f'{self.size}')
+        check_size(self, images)
         return self.output(F.relu(self.blocks(images)).mean(dim=(2, 3)))

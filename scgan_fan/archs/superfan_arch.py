@@ -6,12 +6,11 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
-from scgan_fan.archs.blocks import halvings, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, scaled
 from scgan_fan.errors import InputError, check_choice
 
 CHANNELS = 64
 CRITIC_CHANNELS = (64, 128, 256, 512)
-CRITIC_LAST_SIZE = 4
 
 
 def activation_layer(kind: str) -> nn.Module:
@@ -88,18 +87,17 @@ class DCGANCritic(nn.Module):
 
     def __init__(self, size: int = 64, width: float = 1.0):
         super().__init__()
-        if size % CRITIC_LAST_SIZE or not 1 <= halvings('DCGANCritic size / 4', size // CRITIC_LAST_SIZE) <= 4:
+        if size % LAST_SIZE or not 1 <= halvings('DCGANCritic size / 4', size // LAST_SIZE) <= 4:
             raise InputError(f'DCGANCritic size: {size} is not 8, 16, 32 or 64')
         self.size = size
-        count = halvings('size', size // CRITIC_LAST_SIZE)
+        count = halvings('size', size // LAST_SIZE)
         channels = [3, *(scaled(c, width) for c in CRITIC_CHANNELS[:count])]
         layers = []
         for before, after in zip(channels, channels[1:]):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, CRITIC_LAST_SIZE, bias=False), nn.Flatten())
+        self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, LAST_SIZE, bias=False), nn.Flatten())
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Judge faces: (batch, 3, size, size), RGB in [-1, 1] -> (batch, 1), high for real."""
-        if images.shape[-2:] != (self.size, self.size):
-            raise InputError(f'DCGANCritic: images of {tuple(images.shape[-2:])}, built for size {self.size}')
+        check_size(self, images)
         return self.layers(images)

@@ -1,7 +1,7 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
 ``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules elsewhere; the others lie
-here.
+here, and ``draw`` in the package of the drawn faces.
 """
 import importlib
 import os
@@ -14,7 +14,7 @@ COMMANDS = {  # name -> module, what it does
     'restore': ('scgan_fan.commands.restore', 'restore the faces in photographs and videos'),
     'benchmark': ('scgan_fan.commands.benchmark', 'compare methods: a table, pictures, a page'),
     'prepare': ('scgan_fan.commands.prepare', 'make training data from collections of photographs'),
-    'draw': ('scgan_fan.commands.draw', 'draw faces with exact landmarks to try everything on'),
+    'draw': ('drawn_faces.command', 'draw faces with exact landmarks to try everything on'),
     'lmdb': ('scgan_fan.commands.lmdb', 'store folders of images as an LMDB'),
     'heatmaps': ('scgan_fan.commands.heatmaps', 'store the heatmaps of HR faces, which spares training to draw them'),
     'convert': ('scgan_fan.commands.convert', 'convert weights'),

@@ -1,1 +1,1 @@
-"""Faces: where their landmarks lie, and faces drawn with known landmarks."""
+"""Faces: where they and their landmarks lie."""

@@ -2,11 +2,11 @@
 import numpy as np
 import pytest
 
+from drawn_faces import draw_face
 from scgan_fan.benchmark import neighbours, report
 from scgan_fan.benchmark.options import read_options
 from scgan_fan.benchmark.runner import run
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import draw_face
 from scgan_fan.images import write_image
 
 

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from drawn_faces import draw_face
 from scgan_fan.commands import prepare
 from scgan_fan.data.image_source import open_source
-from scgan_fan.faces.drawn import draw_face
 from scgan_fan.images import write_image
 from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
 

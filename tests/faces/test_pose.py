@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from scgan_fan.faces.head import Face, rotation_matrix
+from drawn_faces.head import Face, rotation_matrix
 from scgan_fan.faces.landmarks import MIRRORED
 from scgan_fan.faces.mean_face import mean_landmarks
 from scgan_fan.faces.pose import yaw

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from drawn_faces import draw_face
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import draw_face
 from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file, load_recognition
 from scgan_fan.images import to_tensor
 

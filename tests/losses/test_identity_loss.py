@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from drawn_faces import draw_face
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import draw_face
 from scgan_fan.images import to_tensor
 from scgan_fan.losses import IdentityLoss
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from scgan_fan.faces.drawn import draw_face
+from drawn_faces import draw_face
 
 
 @pytest.fixture(scope='session')

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import torch
 
+from drawn_faces import draw_face
+from drawn_faces.head import rotation_matrix
 from scgan_fan.errors import InputError
-from scgan_fan.faces.drawn import draw_face
-from scgan_fan.faces.head import rotation_matrix
 from scgan_fan.faces.mean_face import mean_landmarks
 from scgan_fan.metrics import calculate_auc68, calculate_landmark_confidence, calculate_nme68
 from scgan_fan.metrics.validation import ValidationMetrics

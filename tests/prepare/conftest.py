@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from drawn_faces import draw_face
 from scgan_fan.commands import prepare as command
-from scgan_fan.faces.drawn import draw_face
 
 FACE, CORNER = 96, (60, 40)  # pixels: side of a drawn face, and where it lies in its photograph
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scgan_fan.faces.drawn import draw_face
+from drawn_faces import draw_face
 from scgan_fan.prepare.filters import NEAR_BITS, SHARP, NearDuplicates, in_validation, perceptual_hash, sharpness
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from runs import OPTIONS, read_options, train_here
+
+from drawn_faces import draw_dataset
 from scgan_fan.archs.fan_arch import FAN
-from scgan_fan.faces.drawn import draw_dataset
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
 from scgan_fan.images import read_image, to_tensor

@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
+import drawn_faces
+from drawn_faces.head import Face
 from scgan_fan.errors import InputError
-from scgan_fan.faces import drawn
 from scgan_fan.faces.crop import crop_box
-from scgan_fan.faces.head import Face
 from scgan_fan.images import read_image
 
 COUNT = 60
@@ -17,7 +17,7 @@ EYES = (slice(36, 42), slice(42, 48))
 
 @pytest.fixture(scope='module')
 def faces() -> tuple[np.ndarray, np.ndarray]:
-    pairs = [drawn.draw_face(np.random.default_rng((1, i))) for i in range(COUNT)]
+    pairs = [drawn_faces.draw_face(np.random.default_rng((1, i))) for i in range(COUNT)]
     return tuple(np.stack(part) for part in zip(*pairs))
 
 
@@ -32,7 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_same_seed_same_face_other_seed_other_face() -> None:
-    first, again, other = (drawn.draw_face(np.random.default_rng(seed)) for seed in (5, 5, 6))
+    first, again, other = (drawn_faces.draw_face(np.random.default_rng(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert np.abs(first[0].astype(int) - other[0]).mean() > 5
@@ -40,10 +40,10 @@ def test_same_seed_same_face_other_seed_other_face() -> None:
 
 @pytest.mark.parametrize('size', [16, 50, 128])
 def test_types_and_scale(size: int) -> None:
-    image, landmarks = drawn.draw_face(np.random.default_rng(2), size)
+    image, landmarks = drawn_faces.draw_face(np.random.default_rng(2), size)
     assert image.shape == (size, size, 3) and image.dtype == np.uint8
     assert landmarks.shape == (68, 2) and landmarks.dtype == np.float32
-    _, at_64 = drawn.draw_face(np.random.default_rng(2), 64)
+    _, at_64 = drawn_faces.draw_face(np.random.default_rng(2), 64)
     np.testing.assert_allclose(landmarks / size, at_64 / 64, atol=1e-4)
 
 
@@ -114,7 +114,7 @@ def test_jaw_of_a_turned_head_is_its_outline() -> None:
 
 
 def test_hidden_degradation_is_not_bicubic(faces) -> None:
-    low = np.stack([drawn.degrade_hidden(image, np.random.default_rng(i)) for i, image in enumerate(faces[0])])
+    low = np.stack([drawn_faces.degrade_hidden(image, np.random.default_rng(i)) for i, image in enumerate(faces[0])])
     plain = np.stack([cv2.resize(image, (16, 16), interpolation=cv2.INTER_CUBIC) for image in faces[0]])
     assert low.shape == (COUNT, 16, 16, 3) and low.dtype == np.uint8
     assert low.mean() < 0.9 * plain.mean()
@@ -127,14 +127,14 @@ def test_hidden_degradation_is_not_bicubic(faces) -> None:
 
 def test_hidden_degradation_follows_its_generator(faces) -> None:
     image = faces[0][0]
-    first, again, other = (drawn.degrade_hidden(image, np.random.default_rng(seed), 8) for seed in (0, 0, 1))
+    first, again, other = (drawn_faces.degrade_hidden(image, np.random.default_rng(seed), 8) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_dataset_does_not_depend_on_workers_or_counts(tmp_path: Path) -> None:
-    drawn.draw_dataset(tmp_path / 'one', hr=3, lr=2, val=2, seed=4, size=32, scale=2, workers=1)
-    drawn.draw_dataset(tmp_path / 'two', hr=4, lr=2, val=2, seed=4, size=32, scale=2, workers=2)
+    drawn_faces.draw_dataset(tmp_path / 'one', hr=3, lr=2, val=2, seed=4, size=32, scale=2, workers=1)
+    drawn_faces.draw_dataset(tmp_path / 'two', hr=4, lr=2, val=2, seed=4, size=32, scale=2, workers=2)
     one, two = files(tmp_path / 'one'), files(tmp_path / 'two')
     assert set(two) - set(one) == {'hr/000003.png'}
     assert all(two[name] == data for name, data in one.items())
@@ -142,7 +142,7 @@ def test_dataset_does_not_depend_on_workers_or_counts(tmp_path: Path) -> None:
 
 
 def test_dataset_files(tmp_path: Path) -> None:
-    drawn.draw_dataset(tmp_path, hr=2, lr=1, val=3, seed=4, workers=1)
+    drawn_faces.draw_dataset(tmp_path, hr=2, lr=1, val=3, seed=4, workers=1)
     assert sorted(files(tmp_path)) == ['hr/000000.png', 'hr/000001.png', 'lr/000000.png',
                                        *(f'val_{kind}/00000{i}.png' for kind in ('hr', 'lr') for i in range(3))]
     assert read_image(tmp_path / 'val_hr/000002.png').shape == (64, 64, 3)
@@ -161,7 +161,7 @@ def test_dataset_files(tmp_path: Path) -> None:
     ({'size': 8}, 'size: 8'), ({'size': 66}, 'scale: 4'), ({'scale': 0}, 'scale: 0'), ({'workers': 0}, 'workers: 0')])
 def test_wrong_arguments(tmp_path: Path, wrong: dict, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
-        drawn.draw_dataset(tmp_path / 'out', **{'hr': 1, 'lr': 1, 'val': 1, 'workers': 1, **wrong})
+        drawn_faces.draw_dataset(tmp_path / 'out', **{'hr': 1, 'lr': 1, 'val': 1, 'workers': 1, **wrong})
     assert '\n' not in str(caught.value)
     assert not (tmp_path / 'out').exists()
 
@@ -169,4 +169,4 @@ def test_wrong_arguments(tmp_path: Path, wrong: dict, words: str) -> None:
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='cannot be written'):
-        drawn.draw_dataset(tmp_path / 'file' / 'out', 1, 1, 1, workers=1)
+        drawn_faces.draw_dataset(tmp_path / 'file' / 'out', 1, 1, 1, workers=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from drawn_faces import draw_dataset
 from scgan_fan.commands.line import ends_in_one_line
-from scgan_fan.faces.drawn import draw_dataset
 from scgan_fan.images import read_image, write_image
 
 COLUMNS = 10
