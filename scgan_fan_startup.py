@@ -20,7 +20,7 @@ class _Finder:
             return None
         import importlib.machinery
         if name == FUNCTIONAL_TENSOR:
-            return importlib.machinery.ModuleSpec(name, self)
+            return importlib.machinery.ModuleSpec(name, self)  # type: ignore[arg-type]  # no base class
         _declare_operators(importlib.machinery.PathFinder.find_spec(name, path))
         return None  # the real torchvision is found as ever
 
@@ -48,7 +48,7 @@ def _declare_operators(torchvision_spec) -> None:
             library = torch.library.Library('torchvision', 'DEF')
             for operator in ('nms', 'qnms'):
                 library.define(f'{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')
-            torch._scgan_fan_torchvision_operators = library  # they are gone when the library object is
+            torch._scgan_fan_torchvision_operators = library  # type: ignore[attr-defined]  # they are gone when the library object is
 
 
 def install() -> None:

@@ -1,4 +1,4 @@
-"""The package, and one line that Python runs at each start so that BasicSR can be imported (see scgan_fan_startup.py)."""
+"""The package, and one line that Python runs at each start so that BasicSR can be imported: scgan_fan_startup.py."""
 import re
 from pathlib import Path
 
@@ -47,7 +47,7 @@ setup(
     license_files=['LICENSE'],
     python_requires='>=3.10',
     packages=find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']),
-    package_data={'scgan_fan': ['benchmark/*.html', 'weights/*']},
+    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},
@@ -72,5 +72,5 @@ setup(
         'tqdm',
     ],
     extras_require={'benchmark': BENCHMARK, 'export': EXPORT,
-                    'test': [*BENCHMARK, *EXPORT, 'pytest', 'scikit-image', 'selenium']},
+                    'test': [*BENCHMARK, *EXPORT, 'mypy', 'pytest', 'ruff', 'scikit-image', 'selenium']},
 )

@@ -121,7 +121,8 @@ class _Canvas:
     def __init__(self, pixels: np.ndarray, scale: float) -> None:
         self.pixels = pixels.astype(np.float32)
         self.scale = scale  # pixels per millimetre
-        self.hidden = np.float32(0)  # mask: where nose or hair stand before the features painted next
+        # mask: where nose or hair stand before the features painted next
+        self.hidden: np.ndarray | np.float32 = np.float32(0)
 
     def region(self, polygon: np.ndarray, soft: float) -> np.ndarray:
         """The mask of a filled polygon with an edge ``soft`` wide."""
@@ -274,10 +275,10 @@ def _splat(face: Face, turned: np.ndarray, colours: np.ndarray, before: np.ndarr
     column, row = np.floor(planes[..., 0]), np.floor(planes[..., 1])
     chosen = (planes[..., 2] > 0.5) & (column >= 0) & (row >= 0) & (column < side) & (row < side)
     place = (row * side + column)[chosen].astype(int)
-    seen = np.zeros((side * side, 5), np.float32)
-    seen[place, 0] = 1
-    seen[place, 1:] = planes[..., 3:][chosen]
-    seen = seen.reshape(side, side, 5)
+    flat = np.zeros((side * side, 5), np.float32)
+    flat[place, 0] = 1
+    flat[place, 1:] = planes[..., 3:][chosen]
+    seen = flat.reshape(side, side, 5)
     return seen[..., 1:4], seen[..., 0], seen[..., 4] > 0.5
 
 

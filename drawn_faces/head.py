@@ -69,10 +69,10 @@ def head() -> Head:
 @functools.cache
 def _weights_at(places: tuple) -> np.ndarray:
     """``Head.weights`` of places (x, y) of the mean face seen from the front."""
-    mean, places = head(), np.array(places, float)
+    mean = head()
     seen = np.abs(mean.longitude) < 1.6
     nearest = [np.argmin((mean.x[seen] - x) ** 2 + (mean.y[seen] - y) ** 2) for x, y in places]
-    return mean.weights(_unroll(np.c_[places, mean.z[seen][nearest]]))
+    return mean.weights(_unroll(np.c_[np.array(places, float), mean.z[seen][nearest]]))
 
 
 # Ways in which faces differ. A smooth push around a centre (given for the left half, mirrored): centre, reach, then the

@@ -3,6 +3,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -186,7 +187,7 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str | No
 def _find_entry(content: dict, key: str | None, path: str | Path, label: str) -> tuple[str, dict]:
     """Name and weights of the entry that ``key`` asks for; ``params`` also takes a bare state dict."""
     key = key or next((entry for entry in ENTRIES if entry in content), None)
-    if key in content:
+    if key is not None and key in content:
         if not isinstance(content[key], dict):
             raise InputError(f'{path}: its entry {key!r} is not a set of weights; give a checkpoint of {label}')
         return key, content[key]
@@ -210,3 +211,8 @@ def _check_fit(network: nn.Module, weights: dict, path: str | Path, label: str) 
                 f'{path}: {label} ({type(network).__name__}) of another size: {name} is '
                 f'{tuple(weights[name].shape)} there and {tuple(tensor.shape)} here. Give the width and blocks of the '
                 f'checkpoint in the option block of {label}')
+
+
+def package_folder(name: str) -> Path:
+    """Where an installed package lies, without importing it."""
+    return Path(str(find_spec(name).submodule_search_locations[0]))  # type: ignore[union-attr, index]

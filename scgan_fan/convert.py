@@ -85,7 +85,8 @@ def _write(weights: RestorerWeights, target: Path, facts: dict) -> None:
     # clones: safetensors takes neither shared storages nor other memory formats
     tensors = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in weights.tensors.items()}
     if target.suffix == '.pth':
-        return save_atomically({'params': tensors, **facts}, target)
+        save_atomically({'params': tensors, **facts}, target)
+        return
     from safetensors.torch import save
     with written_whole(target) as file:
         file.write(save(tensors, {METADATA_KEY: json.dumps(facts)}))

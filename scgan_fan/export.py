@@ -95,6 +95,7 @@ def _to_onnx(module: nn.Module, example: torch.Tensor, facts: dict) -> bytes:
                 output_names=['restored'], dynamic_shapes=({0: 'batch', 2: 'height', 3: 'width'},))
         except ImportError as error:
             raise InputError(f'ONNX: needs onnx and onnxscript ({error}); pip install "scgan_fan[export]"') from error
+    assert program is not None  # with dynamo
     program.model.metadata_props[METADATA_KEY] = json.dumps(facts)
     return program.model_proto.SerializeToString()
 

@@ -105,14 +105,19 @@ def read_photo(path: str | Path) -> Photo:
 
 def write_photo(path: str | Path, photo: Photo) -> None:
     """Write a photograph as the file type of the suffix, making its folder. JPEG leaves the transparency out."""
-    keeps_alpha = photo.alpha is not None and Path(path).suffix.lower() not in ('.jpg', '.jpeg')
-    pixels = np.dstack([photo.pixels, photo.alpha]) if keeps_alpha else photo.pixels
+    pixels = photo.pixels
+    if photo.alpha is not None and Path(path).suffix.lower() not in ('.jpg', '.jpeg'):
+        pixels = np.dstack([pixels, photo.alpha])
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, quality=PHOTO_QUALITY, icc_profile=photo.profile)
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:
-    """``uint8`` RGB array (height, width, 3) -> ``float32`` tensor (3, height, width) in [-1, 1]."""
+    """``uint8`` RGB array (height, width, 3) -> ``float32`` tensor (3, height, width) in [-1, 1].
+
+    >>> to_tensor(np.array([[[0, 255, 51]]], np.uint8)).flatten().tolist()
+    [-1.0, 1.0, -0.6000000238418579]
+    """
     return torch.from_numpy(image.copy()).permute(2, 0, 1).float().div_(127.5).sub_(1)
 
 
@@ -120,6 +125,9 @@ def to_image(tensor: torch.Tensor) -> np.ndarray:
     """Tensor (3, height, width) in [-1, 1], values outside clamped -> ``uint8`` RGB array (height, width, 3).
 
     A fixed range with rounding (not the released SCGAN code's stretch of each image by its own minimum and maximum).
+
+    >>> to_image(torch.tensor([-1, 0, 1.5]).view(3, 1, 1)).tolist()
+    [[[0, 128, 255]]]
     """
     scaled = tensor.detach().float().add(1).mul(127.5).clamp(0, 255).round()
     return scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()

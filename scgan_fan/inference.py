@@ -20,7 +20,7 @@ from scgan_fan.faces.crop import MARGIN, crop_box
 from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
 from scgan_fan.faces.paste import Square, cut_square, paste_square, round_square
 from scgan_fan.images import to_image, to_tensor
-from scgan_fan.network_loader import load_restorer
+from scgan_fan.network_loader import Restorer, load_restorer
 
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
@@ -51,13 +51,13 @@ def _computes_in_bfloat16(device_type: str) -> bool:
         re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', cpuinfo.read_text(encoding='utf-8')))
 
 
-def face_size(restorer: nn.Module) -> int:
+def face_size(restorer: Restorer) -> int:
     """Height and width of the small faces that a restorer takes, pixels."""
     return restorer.size or LR_SIZE
 
 
 @torch.inference_mode()
-def restore(faces: np.ndarray, restorer: nn.Module | str | Path, precision: str = 'float32',
+def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str = 'float32',
             batch: int = BATCH) -> np.ndarray:
     """Restore aligned faces.
 
@@ -115,7 +115,7 @@ class RestoredPhoto:
     faces: list[RestoredFace]
 
 
-def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, detector: str = 'auto',
+def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, detector: str = 'auto',
                   min_size: int = MIN_SIZE, margin: float = MARGIN, only_center_face: bool = False,
                   force: bool = False, upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
                   batch: int = BATCH) -> RestoredPhoto:

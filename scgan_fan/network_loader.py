@@ -100,6 +100,7 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     """
     path = find_weights(path)
     if path.suffix.lower() == '.onnx':
+        network: nn.Module
         network, facts = _load_onnx(path, device)
     else:
         weights = read_weights(path)
@@ -173,7 +174,7 @@ def _read_safetensors(path: Path) -> dict:
     try:
         with safe_open(path, framework='pt') as file:
             facts = json.loads((file.metadata() or {}).get(METADATA_KEY, '{}'))
-            return {**facts, 'params': {name: file.get_tensor(name) for name in file.keys()}}
+            return {**facts, 'params': {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118 (it is no dictionary)
     except Exception as error:  # its own error, and what a damaged header makes of it
         raise InputError(f'{path}: not a readable safetensors file ({_first_line(error)}); it is damaged or of another '
                          'kind') from error

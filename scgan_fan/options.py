@@ -10,6 +10,7 @@
 BasicSR's own loader resolves the tag, which imports the plugin too; ``read_options`` is for everybody else.
 """
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -28,7 +29,7 @@ def _construct_name(loader: _Loader, name: str, node: yaml.Node) -> str:
     return name.removesuffix('.__name__')
 
 
-def _construct_based_on(loader: _Loader, node: yaml.Node) -> dict:
+def _construct_based_on(loader: _Loader, node: yaml.MappingNode) -> dict:
     given = loader.construct_mapping(node, deep=True)
     return _resolve(node.start_mark.name, **(given.get('kwds') or {}))
 
@@ -64,32 +65,38 @@ def based_on(**differences) -> dict:
     Raises:
         InputError: there is no such base, it has not what is left out or set, it has what is added, or ``set`` gives
             no ``name`` (the run would write into the folder of its base's).
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     base = Path(folder, 'base.yml')
+    ...     _ = base.write_text('{name: base, train: {total_iter: 9, ema_decay: 0.9}}')
+    ...     based_on(base=base, set={'name': 'mine', 'train': {'total_iter': 5}}, without=['train.ema_decay'])
+    {'name': 'mine', 'train': {'total_iter': 5}}
     """
     return _resolve(_file_of_the_tag(), **differences)
 
 
 def _file_of_the_tag() -> str:
     """PyYAML knows the file that a tag stands in, but does not hand it to the function that the tag names."""
-    caller = inspect.currentframe().f_back.f_back
-    node = caller.f_locals.get('node')
+    node = inspect.stack(context=0)[2].frame.f_locals.get('node')
     return str(node.start_mark.name) if isinstance(node, yaml.Node) else ''
 
 
-def _resolve(file: str, base: str | None = None, without: list[str] = (), set: dict | None = None,
+def _resolve(file: str, base: str | None = None, without: Iterable[str] = (), set: dict | None = None,
              add: dict | None = None, **unknown) -> dict:
-    """The options of ``file``; if that is no path, as of YAML in a string, bases are looked for in the working folder."""
+    """The options of ``file``; if that is no path, as of YAML in a string, bases are sought in the working folder."""
     if base is None or isinstance(without, str) or 'name' not in (set or {}) or unknown:
         raise InputError(f'{file}: kwds: needs base, a file, and set with a name; may have without, a list, and add, '
                          f'nothing else{f", such as {min(unknown)}" if unknown else ""}')
     path = Path(file).parent / base
     if not path.is_file():
-        raise InputError(f'{file}: base: there is no {path.resolve()}; a base is named relative to the file that is based '
-                         'on it')
+        raise InputError(f'{file}: base: there is no {path.resolve()}; a base is named relative to the file that is '
+                         'based on it')
     options = read_options(path)
     try:
         for name in without:
             _leave_out(options, name, path)
-        _set(options, set, path)
+        _set(options, set or {}, path)
         _add(options, add or {}, path)
     except InputError as error:
         raise InputError(f'{file}: {error}') from None

@@ -28,7 +28,7 @@ class RunFolder:
         """Where ``network_<name>`` of an iteration is, or the one called ``latest`` or ``best``."""
         return self.models / f'net_{name}_{label}.pth'
 
-    def state_file(self, iteration: int) -> Path:
+    def state_file(self, iteration: int | str) -> Path:
         """Where the training state of an iteration is."""
         return self.states / f'{iteration}.state'
 

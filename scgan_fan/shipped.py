@@ -33,7 +33,7 @@ def find_weights(weights: str | Path) -> Path:
 
 
 def named_file(name: str) -> Path | None:
-    """The file that comes with the package under a name, ``pixel`` or ``fan64``; None where the name is none of these."""
+    """The file that comes with the package under a name, ``pixel`` or ``fan64``; None where it is none of these."""
     return next((FOLDER / file for file in FILES if Path(file).stem == name), None)
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import cv2
 import numpy as np
@@ -86,9 +87,10 @@ def _ffmpeg(path: Path, fps: float, size: tuple[int, int], sound: Path):
                '-crf', '17', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-b:a', '192k', f'file:{path}']
     with tempfile.TemporaryFile() as messages:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=messages)
+        pipe = cast(BinaryIO, process.stdin)
         try:
-            yield lambda frame: process.stdin.write(frame.data)
-            process.stdin.close()
+            yield lambda frame: pipe.write(frame.data)
+            pipe.close()
         except BrokenPipeError:
             pass  # ffmpeg has stopped, and says why below
         except BaseException:

@@ -3,9 +3,9 @@
     python scripts/bench.py -opt options/train_scgan_fan_cpu.yml
     python scripts/bench.py -opt options/train_scgan_fan.yml --only step --options bfloat16 fast --rounds 5
 
-The released script's way of stepping, plain (float32, contiguous, nothing compiled, fused, stored or judged jointly) and an
-option take turns, round after round, so that a busy machine slows all; ratios are formed within a round. Printed are least,
-median and greatest.
+The released script's way of stepping, plain (float32, contiguous, nothing compiled, fused, stored or judged jointly)
+and an option take turns, round after round, so that a busy machine slows all; ratios are formed within a round. Printed
+are least, median and greatest.
 Steps are of noise, with random weights and every loss term begun; what is loaded are the option file's faces.
 -opt FILE and the other flags are BasicSR's: --force_yml datasets:train:batch_size_per_gpu=8
 """
@@ -116,10 +116,12 @@ class Step:
 
 class ReleasedStep(Step):
     """The same networks and terms, stepped as the released training script does (papers.md section 2.6): the
-    discriminators' weights get gradients in the generators' turn too, and D_HL, R_LS and D_SL have a backward pass each.
+    discriminators' weights get gradients in the generators' turn too, and D_HL, R_LS and D_SL have a backward pass
+    each.
     """
 
-    BRANCHES = (('pixel_lr', 'adv_l1'), ('cycle_hr', 'adv_h1', 'heatmap', 'identity', 'pixel_hr', 'adv_h2', 'heatmap_real'),
+    BRANCHES = (('pixel_lr', 'adv_l1'),
+                ('cycle_hr', 'adv_h1', 'heatmap', 'identity', 'pixel_hr', 'adv_h2', 'heatmap_real'),
                 ('cycle_lr', 'adv_l2'))
 
     def step(self) -> None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run the tests, in an environment of their own (.venv); the first time it is installed.
+# Check style (ruff) and types (mypy), run the tests, in an environment of their own (.venv); the first time it is
+# installed.
 #
 #   scripts/test.sh                       all but the slow ones
 #   scripts/test.sh -m ''                 all
@@ -7,4 +8,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/install.sh"
 install_scgan_fan
+.venv/bin/ruff check --quiet .
+.venv/bin/mypy
 exec .venv/bin/python -m pytest "$@"

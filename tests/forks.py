@@ -29,7 +29,7 @@ def _train(command: list[str], folder: Path, prepare: Callable[[], None]) -> Non
     """Ends the process with the status that a program of its own would have."""
     status = 1
     try:
-        sys.stdout = sys.stderr = open(folder / 'log.txt', 'a', buffering=1)
+        sys.stdout = sys.stderr = open(folder / 'log.txt', 'a', buffering=1)  # noqa: SIM115
         for descriptor in (1, 2):
             os.dup2(sys.stderr.fileno(), descriptor)
         logger.initialized_logger.clear()

@@ -71,7 +71,8 @@ def test_the_released_way_of_stepping_learns_the_same_and_computes_more(bench, o
         step = kind(opt)
         step.seconds()
         networks = step.model.networks
-        seen['learned'] = {(name, key): value for name in networks for key, value in networks[name].state_dict().items()}
+        seen['learned'] = {(name, key): value for name in networks
+                           for key, value in networks[name].state_dict().items()}
         seen['gradients'] = [parameter.grad for parameter in networks['d_h1'].parameters()]
     for key, value in ours['learned'].items():
         assert torch.allclose(value, released['learned'][key], atol=1e-6), key
@@ -88,7 +89,8 @@ def test_report(measure, tmp_path, capsys):
     assert report['batch'] == 2 and set(report['step']) == {*some, 'cuda_graphs'}
     for name in some:
         result = report['step'][name]
-        assert len(result['seconds']) == len(result['plain']) == len(result['released']) == 2 and min(result['seconds']) > 0 and name in text
+        assert len(result['seconds']) == len(result['plain']) == len(result['released']) == 2
+        assert min(result['seconds']) > 0 and name in text
     assert report['step']['cuda_graphs'] == {'not_run': 'InputError: needs a GPU'} \
         or 'seconds' in report['step']['cuda_graphs']
     assert {len(speeds) for speeds in report['restoring'].values()} == {2}

@@ -31,22 +31,25 @@ def test_round_trip_and_key(tmp_path, network):
 
 @pytest.mark.parametrize('content, key, found', [
     ({'params': 0, 'params_ema': 1}, None, 'params_ema'), ({'params': 0}, None, 'params'),
-    ({'params': 0, 'params_ema': 1}, 'params', 'params'), ({'G_l2h': 0}, 'G_l2h', 'G_l2h'), (0, None, 'a bare state dict'),
-    (0, 'params', 'a bare state dict')])
+    ({'params': 0, 'params_ema': 1}, 'params', 'params'), ({'G_l2h': 0}, 'G_l2h', 'G_l2h'),
+    (0, None, 'a bare state dict'), (0, 'params', 'a bare state dict')])
 def test_the_entry_that_is_taken_is_said(tmp_path, content, key, found):
     states = [nn.Linear(2, 2).state_dict(), nn.Linear(2, 2).state_dict()]
-    torch.save({name: states[number] for name, number in content.items()} if content else states[0], tmp_path / 'net.pth')
+    torch.save({name: states[number] for name, number in content.items()} if content else states[0],
+               tmp_path / 'net.pth')
     assert load_weights(nn.Linear(2, 2), tmp_path / 'net.pth', 'network_g', key) == (found, 2)
 
 
 @pytest.mark.parametrize('content, key, named', [
-    ({'params': 0, 'params_ema': 0}, 'params_emma', 'it has params, params_ema'), ({'params': 0}, 'params_ema', 'it has params'),
+    ({'params': 0, 'params_ema': 0}, 'params_emma', 'it has params, params_ema'),
+    ({'params': 0}, 'params_ema', 'it has params'),
     ({'params_ema': 0}, 'params', 'it has params_ema'), ({'state_dict': 0}, None, 'it has state_dict'),
     ({}, 'params_ema', 'it is a bare state dict')])
 def test_an_entry_that_is_not_there(tmp_path, content, key, named):
     state = nn.Linear(2, 2).state_dict()
     torch.save({name: state for name in content} or state, tmp_path / 'net.pth')
-    with pytest.raises(InputError, match=f'net.pth: has no entry {key or "params_ema or params"} for network_g; {named}'):
+    asked = key or 'params_ema or params'
+    with pytest.raises(InputError, match=f'net.pth: has no entry {asked} for network_g; {named}'):
         load_weights(nn.Linear(2, 2), tmp_path / 'net.pth', 'network_g', key)
 
 

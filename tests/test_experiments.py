@@ -110,13 +110,17 @@ def test_lrgan_stages(name, faces):
 
 @pytest.mark.parametrize('name, path, value', [
     ('superfan_sr_resnet', 'network_g.blocks', [16, 1, 1]), ('superfan_pixel_l1', 'train.pixel_opt.type', 'L1Loss'),
-    ('superfan_pixel_long_skip', 'network_g.long_skip', True), ('superfan_l1_heatmap', 'train.heatmap_opt.distance', 'l1'),
+    ('superfan_pixel_long_skip', 'network_g.long_skip', True),
+    ('superfan_l1_heatmap', 'train.heatmap_opt.distance', 'l1'),
     ('superfan_pixel', 'train.total_iter', 104460), ('superfan_gan', 'train.total_iter', 8705),
     ('lrgan_blur', 'datasets.train.degradation', {'blur_kernel': [2, 6], 'downsampling': 'bilinear'}),
-    ('train_lrgan_2_low_to_high', 'train.frozen', ['degrade_hl']), ('train_lrgan_3_joint', 'train.cycle_grad', 'through'),
-    ('heatmap_weight_0.5', 'train.heatmap_opt.loss_weight', 0.5), ('heatmap_native', 'train.heatmap_opt.input_size', 64),
+    ('train_lrgan_2_low_to_high', 'train.frozen', ['degrade_hl']),
+    ('train_lrgan_3_joint', 'train.cycle_grad', 'through'),
+    ('heatmap_weight_0.5', 'train.heatmap_opt.loss_weight', 0.5),
+    ('heatmap_native', 'train.heatmap_opt.input_size', 64),
     ('heatmap_joint', 'network_fan.num_stacks', 4), ('scgan_as_printed', 'network_g.blocks', [12, 3, 2]),
-    ('scgan_as_printed', 'train.adv_h2_opt.loss_weight', 1.0), ('scgan_as_printed', 'network_degrade_sl.noise', 'direct')])
+    ('scgan_as_printed', 'train.adv_h2_opt.loss_weight', 1.0),
+    ('scgan_as_printed', 'network_degrade_sl.noise', 'direct')])
 def test_values_that_make_the_difference(name, path, value):
     found = read_options(BY_NAME[name].path)
     for key in path.split('.'):
@@ -126,7 +130,7 @@ def test_values_that_make_the_difference(name, path, value):
 
 @pytest.mark.parametrize('file', HASHES)
 def test_options_are_the_former_ones(file):
-    """Key by key, the plugin's aside; networks are made in the order of their blocks, which draws their first weights."""
+    """Key by key, the plugin's aside; networks are made in the order of their blocks, which draws their weights."""
     options = read_options(OPTIONS / file)
     assert options.pop('plugin') == 'scgan_fan'
     networks = [key for key in options if key.startswith('network_')]
@@ -172,5 +176,6 @@ def test_the_list():
 
 
 def test_the_command():
-    result = subprocess.run([sys.executable, '-m', 'scgan_fan.experiments', 'no such row'], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, '-m', 'scgan_fan.experiments', 'no such row'], capture_output=True,
+                            text=True)
     assert result.returncode == 1 and "error: no experiment has 'no such row'" in result.stderr

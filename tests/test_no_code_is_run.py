@@ -27,8 +27,8 @@ def findings(text: str) -> list[str]:
     safe_loaders = {'yaml.SafeLoader', *(node.name for node in nodes if isinstance(node, ast.ClassDef)
                                          and [ast.unparse(base) for base in node.bases] == ['yaml.SafeLoader'])}
     return [f'line {node.lineno}: {ast.unparse(node)[:80]}' for node in nodes
-            if isinstance(node, (ast.Import, ast.ImportFrom)) and imports_one_that_runs(node)
-            or isinstance(node, ast.Call) and calls_what_runs(node, safe_loaders)]
+            if (isinstance(node, (ast.Import, ast.ImportFrom)) and imports_one_that_runs(node))
+            or (isinstance(node, ast.Call) and calls_what_runs(node, safe_loaders))]
 
 
 def imports_one_that_runs(node: ast.Import | ast.ImportFrom) -> bool:
@@ -42,7 +42,7 @@ def calls_what_runs(node: ast.Call, safe_loaders: set[str]) -> bool:
         return len(node.args) < 2 or ast.unparse(node.args[1]) not in safe_loaders
     given = {keyword.arg: getattr(keyword.value, 'value', None) for keyword in node.keywords}
     keyword, value = SAFE_IF.get(called) or SAFE_IF.get(called.split('.')[-1]) or (None, None)
-    return (called in RUNNING_CALLS | FORBIDDEN_CALLS or keyword and given.get(keyword) is not value
+    return (called in RUNNING_CALLS | FORBIDDEN_CALLS or (keyword and given.get(keyword) is not value)
             or any(given.get(key) is value for key, value in UNSAFE_KEYWORDS.items()))
 
 

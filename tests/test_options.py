@@ -19,7 +19,7 @@ BASE = {'name': 'base', 'scale': 4, 'network_g': {'type': 'A', 'width': 1.0, 'bl
 
 @pytest.fixture
 def based(tmp_path):
-    """Write a base, and beside or above it a file that is based on it, given its ``kwds``; returns the latter's path."""
+    """Write a base, and beside or above it a file that is based on it, given its ``kwds``; gives the latter's path."""
     (tmp_path / 'base.yml').write_text(f'{PLUGIN}\n{yaml.safe_dump(BASE, sort_keys=False)}')
 
     def write(name: str = 'mine.yml', **kwds) -> Path:
@@ -44,7 +44,8 @@ def test_differences(based, read):
                        set={'name': 'mine', 'train': {'augment': {'flip': True}, 'total_iter': None}},
                        add={'network_d': {'type': 'D'}, 'train': {'loss': {'reduction': 'sum'}}}))
     assert found == {'plugin': 'scgan_fan', 'name': 'mine', 'network_g': BASE['network_g'], 'network_d': {'type': 'D'},
-                     'train': {'augment': {'flip': True}, 'loss': {'type': 'L1', 'reduction': 'sum'}, 'total_iter': None}}
+                     'train': {'augment': {'flip': True}, 'loss': {'type': 'L1', 'reduction': 'sum'},
+                               'total_iter': None}}
     assert type(found) is dict and copy.deepcopy(found) == found and 'flip: True' in dict2str(found)
 
 
@@ -67,7 +68,8 @@ def test_bases_of_bases_from_any_folder(based, read, tmp_path, monkeypatch):
 @LOADERS
 @pytest.mark.parametrize('kwds, message', [
     ({'base': 'bose.yml'}, r'mine.yml: base: there is no /.*/bose.yml; a base is named relative to'),
-    ({'base': 'base.yml', 'set': {'name': 'm', 'train': {'los': 1}}}, 'set: train.los is not in .*base.yml; what is new'),
+    ({'base': 'base.yml', 'set': {'name': 'm', 'train': {'los': 1}}},
+     'set: train.los is not in .*base.yml; what is new'),
     ({'base': 'base.yml', 'without': ['train.los']}, 'without: train.los is not in .*base.yml'),
     ({'base': 'base.yml', 'without': ['trian.loss']}, 'without: trian.loss is not in .*base.yml'),
     ({'base': 'base.yml', 'add': {'train': {'loss': 1}}}, 'add: train.loss is in .*base.yml; another value'),

@@ -7,5 +7,5 @@ from scgan_fan.archs.recognition_arch import RecognitionNet
 from scgan_fan.archs.restoration_arch import RestorationNet
 from scgan_fan.archs.superfan_arch import DCGANCritic, SuperFANNet
 
-__all__ = ['DCGANCritic', 'DegradationNet', 'FAN', 'FaceDiscriminator', 'LRGANReleasedDegrader',
+__all__ = ['FAN', 'DCGANCritic', 'DegradationNet', 'FaceDiscriminator', 'LRGANReleasedDegrader',
            'LRGANReleasedDiscriminator', 'RecognitionNet', 'RestorationNet', 'SuperFANNet']

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scgan_fan.archs.spectral_norm import spectral_norm
+from scgan_fan.archs.spectral_norm import Layer, spectral_norm
 from scgan_fan.errors import InputError, check_choice
 
 NORMS = ('none', 'spectral', 'batch')
@@ -11,7 +11,11 @@ LAST_SIZE = 4  # height and width of what the last layers of discriminators see
 
 
 def halvings(name: str, ratio: int) -> int:
-    """log2 of ``ratio``; InputError where it is no power of two from 1. ``name``: what the user called it."""
+    """log2 of ``ratio``; InputError where it is no power of two from 1. ``name``: what the user called it.
+
+    >>> halvings('scale', 4)
+    2
+    """
     if not isinstance(ratio, int) or ratio < 1 or ratio & (ratio - 1):
         raise InputError(f'{name}: {ratio!r} is not a power of two (1, 2, 4, 8, ...)')
     return ratio.bit_length() - 1
@@ -25,7 +29,11 @@ def check_size(network: nn.Module, images: torch.Tensor) -> None:
 
 
 def scaled(channels: int, width: float) -> int:
-    """A share of the papers' channel count, at least 1."""
+    """A share of the papers' channel count, at least 1.
+
+    >>> scaled(64, 0.25)
+    16
+    """
     if not 0 < width <= 8:
         raise InputError(f'width: {width!r} must be a share of the papers\' channels, above 0 (1.0: as in the papers)')
     return max(1, round(channels * width))
@@ -37,7 +45,7 @@ def convolution(in_channels: int, channels: int, kernel: int, bias: bool = False
     return normalized(nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2, bias=bias), norm)
 
 
-def normalized(layer: nn.Module, norm: str | None) -> nn.Module:
+def normalized(layer: Layer, norm: str | None) -> Layer:
     """``layer`` under spectral norm where ``norm`` is ``spectral``, else as it is: batch norm belongs to blocks."""
     check_choice('norm', norm or 'none', NORMS)  # --force_yml makes None of none
     return spectral_norm(layer) if norm == 'spectral' else layer

@@ -1,4 +1,6 @@
 """Degradation networks: a sharp face and noise become a face that looks badly taken (D_HL and D_SL, High-to-Low)."""
+from typing import Any
+
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
@@ -52,8 +54,8 @@ class DegradationNet(nn.Module):
         noise: ``linear`` (default: released code) or ``direct`` (paper; papers.md section 2.8, N2).
         noise_dim: length of the noise vector for ``linear``; ``direct`` has one value for each pixel.
         relu_skip: see ResidualBlock.
-        norm: ``none`` (default: released code), ``spectral`` (paper; papers.md section 2.8, N1) or ``batch`` (LRGAN, with
-            ``relu_skip`` false; papers.md section 4.1, 12,300,280 parameters).
+        norm: ``none`` (default: released code), ``spectral`` (paper; papers.md section 2.8, N1) or ``batch`` (LRGAN,
+            with ``relu_skip`` false; papers.md section 4.1, 12,300,280 parameters).
     """
 
     def __init__(self, size: int = 64, scale: int = 4, width: float = 1.0, noise: str = 'linear', noise_dim: int = 64,
@@ -63,7 +65,7 @@ class DegradationNet(nn.Module):
         doublings = doublings_of('DegradationNet', size, scale)
         self.size = size
         self.noise_dim = noise_dim if noise == 'linear' else size * size
-        block = {'relu_skip': relu_skip, 'norm': norm}
+        block: dict[str, Any] = {'relu_skip': relu_skip, 'norm': norm}
 
         channels = scaled(ENCODER_CHANNELS[0], width)
         self.input = NoisyInput(channels, size, noise, self.noise_dim, norm)

@@ -1,4 +1,6 @@
 """The discriminators of SCGAN and LRGAN, for sharp and for low-resolution faces."""
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -29,7 +31,7 @@ class DiscriminatorBlock(nn.Module):
         self.first = nn.ReLU() if relu else nn.Identity()
         self.conv1 = convolution(in_channels, channels, 3, bias=bias, norm=norm)
         self.conv2 = convolution(channels, channels, 3, bias=bias, norm=norm)
-        self.skip = nn.Identity()
+        self.skip: nn.Module = nn.Identity()
         if pool or in_channels != channels:
             self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
 
@@ -64,7 +66,7 @@ class FaceDiscriminator(nn.Module):
         halve = nn.MaxPool2d(2) if pool == 'max' else nn.AvgPool2d(2)
         self.blocks = nn.Sequential(*(
             DiscriminatorBlock(before, after, halve if i >= len(CHANNELS) - poolings else None, norm)
-            for i, (before, after) in enumerate(zip(channels, channels[1:]))))
+            for i, (before, after) in enumerate(pairwise(channels))))
         hidden = scaled(HIDDEN_FEATURES, width)
         self.output = nn.Sequential(
             nn.Flatten(), normalized(nn.Linear(channels[-1] * LAST_SIZE**2, hidden), norm), nn.ReLU(),

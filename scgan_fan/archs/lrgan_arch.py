@@ -68,7 +68,8 @@ class LRGANReleasedDiscriminator(nn.Module):
     """Five blocks of 128 channels, the first ones with average pooling down to 4x4, global pooling and one linear layer
     (1,348,993 parameters for 16 pixels, 1,382,017 for 64).
 
-    The counts fix that the first blocks are those that pool; that a ReLU stands before the global pooling is our choice.
+    The counts fix that the first blocks are those that pool; that a ReLU stands before the global pooling is our
+    choice.
 
     Args:
         size: height and width of the faces: 4 times a power of two, from 8 to 128.
@@ -78,7 +79,8 @@ class LRGANReleasedDiscriminator(nn.Module):
 
     def __init__(self, size: int = 64, width: float = 1.0, norm: str = 'spectral'):
         super().__init__()
-        if size % LAST_SIZE or not 1 <= halvings('LRGANReleasedDiscriminator size / 4', size // LAST_SIZE) <= JUDGE_BLOCKS:
+        if size % LAST_SIZE or not (
+                1 <= halvings('LRGANReleasedDiscriminator size / 4', size // LAST_SIZE) <= JUDGE_BLOCKS):
             raise InputError(f'LRGANReleasedDiscriminator size: {size} is not 4 times a power of two from 8 to '
                              f'{LAST_SIZE * 2**JUDGE_BLOCKS}')
         self.size = size

@@ -20,7 +20,7 @@ class Group(nn.Module):
         self.blocks = nn.Sequential(*(
             ResidualBlock(channels if i else in_channels, channels, relu_skip=relu_skip, norm=norm)
             for i in range(blocks)))
-        self.skip = nn.Identity()
+        self.skip: nn.Module = nn.Identity()
         if in_channels != channels:
             self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
 
@@ -52,6 +52,9 @@ class RestorationNet(nn.Module):
         norm: ``none`` (default: released code), ``spectral`` (SCGAN's paper; papers.md section 2.8, N1) or ``batch``
             (LRGAN, with ``relu_skip`` false; papers.md section 4.1, 15,478,019 parameters).
         up_norm: ``batch`` as released; ``none`` keeps the samples of a batch apart.
+
+    >>> RestorationNet(width=0.25)(torch.zeros(2, 3, 16, 16)).shape
+    torch.Size([2, 3, 64, 64])
     """
 
     def __init__(self, scale: int = 4, blocks: tuple[int, ...] = (12, 3), width: float = 1.0, relu_skip: bool = True,

@@ -1,8 +1,12 @@
 """Spectral normalisation: a weight divided by its largest singular value (Miyato et al. 2018)."""
+from typing import TypeVar, cast
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import parametrize
+
+Layer = TypeVar('Layer', bound=nn.Module)
 
 
 class SpectralNorm(nn.Module):
@@ -12,6 +16,9 @@ class SpectralNorm(nn.Module):
     (papers.md section 1; torch's own parametrization goes u first). In evaluation mode u and v rest. Always in the
     weight's own precision: torch's would run the iteration in bfloat16 under autocast.
     """
+
+    u: torch.Tensor
+    v: torch.Tensor
 
     def __init__(self, weight: torch.Tensor, eps: float = 1e-12):
         super().__init__()
@@ -34,7 +41,7 @@ class SpectralNorm(nn.Module):
         self.u = F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps)
 
 
-def spectral_norm(layer: nn.Module) -> nn.Module:
+def spectral_norm(layer: Layer) -> Layer:
     """Put ``layer.weight`` (convolution or linear) under SpectralNorm and return the layer."""
-    parametrize.register_parametrization(layer, 'weight', SpectralNorm(layer.weight))
+    parametrize.register_parametrization(layer, 'weight', SpectralNorm(cast(torch.Tensor, layer.weight)))
     return layer

@@ -2,6 +2,8 @@
 
 Widths and upsampler are not in the paper: 64 channels and a transposed convolution are papers.md's reconstruction.
 """
+from itertools import pairwise
+
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
@@ -70,7 +72,7 @@ class SuperFANNet(nn.Module):
         self.output = nn.Conv2d(channels, 3, 3, padding=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Enlarge faces: (batch, 3, height, width), RGB in [-1, 1] -> 2^(len(blocks) - 1) times the size, not clamped."""
+        """Enlarge faces: (batch, 3, height, width), RGB in [-1, 1] -> 2^(len(blocks) - 1) times the size, unclamped."""
         stem = self.stem(images)
         x = self.group(stem)
         return self.output(self.enlarge(x + stem if self.long_skip else x))
@@ -93,7 +95,7 @@ class DCGANCritic(nn.Module):
         count = halvings('size', size // LAST_SIZE)
         channels = [3, *(scaled(c, width) for c in CRITIC_CHANNELS[:count])]
         layers = []
-        for before, after in zip(channels, channels[1:]):
+        for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels[-1], 1, LAST_SIZE, bias=False), nn.Flatten())
 

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 import numpy as np
 from PIL import Image
 
+from scgan_fan.benchmark.image_set import ImageSet
 from scgan_fan.benchmark.results import Results
 from scgan_fan.data.dataset_options import Options
 from scgan_fan.errors import InputError
@@ -39,18 +40,19 @@ def plot(results: Results, block: dict | None) -> np.ndarray | None:
     dataset = options['dataset']
     if dataset not in results.sets:
         raise InputError(f'tsne: dataset: {dataset!r} is not among the datasets')
-    if isinstance(results.sets[dataset], str):
+    images = results.sets[dataset]
+    if isinstance(images, str):
         return None
-    pictures, identities = _collect(results, dataset, options.whole_number('identities'))
+    pictures, identities = _collect(results, dataset, images, options.whole_number('identities'))
     network = feature_network(options['network'], options['weights'])
     vectors = in_batches(network, itertools.chain.from_iterable(pictures.values()))
     points = _project(vectors, options.number('perplexity', least=1), options.whole_number('seed', least=0))
     return _draw(dict(zip(pictures, np.split(points, len(pictures)))), identities)
 
 
-def _collect(results: Results, dataset: str, count: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+def _collect(results: Results, dataset: str, images: ImageSet,
+             count: int) -> tuple[dict[str, list[np.ndarray]], list[str]]:
     """Title -> images of the first ``count`` identities, and the identity of each."""
-    images = results.sets[dataset]
     of_image = [unquote(key).rpartition('/')[0] for key in images.keys]
     first = list(dict.fromkeys(of_image))[:count]
     indices = [index for index, identity in enumerate(of_image) if identity in first]
@@ -75,7 +77,8 @@ def _draw(points: dict[str, np.ndarray], identities: list[str]) -> np.ndarray:
     axes = figure.subplots()
     colours = [list(dict.fromkeys(identities)).index(identity) for identity in identities]
     for marker, (title, places) in zip(MARKERS * len(points), points.items()):
-        axes.scatter(*places.T, c=colours, cmap='tab10', marker=marker, label=title, alpha=0.7, edgecolors='none')
+        axes.scatter(places[:, 0], places[:, 1], c=colours, cmap='tab10', marker=marker, label=title, alpha=0.7,
+                     edgecolors='none')
     axes.legend()
     axes.set(xticks=[], yticks=[], title=f't-SNE, {len(identities)} images of {len(set(identities))} people')
     file = io.BytesIO()

@@ -33,11 +33,11 @@ def write(results: Results, out: Path) -> list[Path]:
                out / 'results.json': json.dumps(as_data(results), indent=1, allow_nan=False),
                out / 'index.html': page(results, tables, notes)}
     for path, text in written.items():
-        write_whole(path, lambda aside: aside.write_text(text, encoding='utf-8'))
-    pictures = {path: picture for path, picture in pictures.items() if picture is not None}
-    for path, picture in pictures.items():
+        write_whole(path, lambda aside: aside.write_text(text, encoding='utf-8'))  # noqa: B023 (called at once)
+    drawn = {path: picture for path, picture in pictures.items() if picture is not None}
+    for path, picture in drawn.items():
         write_image(path, picture)
-    return [*written, *pictures]
+    return [*written, *drawn]
 
 
 def notes_of(results: Results) -> list[str]:
@@ -85,7 +85,8 @@ def as_data(results: Results) -> dict:
 def _outcome_data(outcome: Outcome, images: ImageSet | str) -> dict:
     if outcome.not_run:
         return {'not_run': outcome.not_run}
-    metrics = {}
+    assert not isinstance(images, str)  # where it is, nothing was run
+    metrics: dict[str, dict] = {}
     for name, figure in outcome.figures.items():
         low, high = figure.interval
         metrics[name] = {'value': _finite(figure.value), 'low': _finite(low), 'high': _finite(high)}

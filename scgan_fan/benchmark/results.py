@@ -33,6 +33,7 @@ class Outcome:
 
     def read(self, key: str) -> np.ndarray:
         """The restored image of this name, ``uint8`` RGB."""
+        assert self.folder is not None  # it was run
         return read_image(image_path(self.folder, key))
 
 

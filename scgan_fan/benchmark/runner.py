@@ -46,9 +46,13 @@ def run(options: dict, out: Path) -> Results:
     for name, block in options['methods'].items():
         method = _build(name, block, device, results)
         for dataset, images in results.sets.items():
-            absent = next((state for state in (images, method) if isinstance(state, str)), None)
-            results.outcomes[dataset][name] = (
-                Outcome(not_run=absent) if absent else _Run(name, method, images, results, out).outcome())
+            if isinstance(images, str):
+                outcome = Outcome(not_run=images)
+            elif isinstance(method, str):
+                outcome = Outcome(not_run=method)
+            else:
+                outcome = _Run(name, method, images, results, out).outcome()
+            results.outcomes[dataset][name] = outcome
     return results
 
 
@@ -114,7 +118,7 @@ class _Run:
                 with stopwatch.timing(len(faces.keys)):
                     restored = self.method(faces)
                 for key, image in zip(faces.keys, restored):
-                    write_whole(image_path(self.folder, key), lambda path: write_image(path, image))
+                    write_whole(image_path(self.folder, key), lambda path: write_image(path, image))  # noqa: B023
                 stopwatch.save()
                 progress.update(len(faces.keys))
         return stopwatch
@@ -138,7 +142,7 @@ class _Run:
                 path = folder / f'{begin:06d}.npy'
                 if not path.exists():
                     part = list(self._part(metric, begin, stopwatch, progress))
-                    write_whole(path, lambda aside: np.save(aside, np.array(part)))
+                    write_whole(path, lambda aside: np.save(aside, np.array(part)))  # noqa: B023
                     stopwatch.save()
                 parts.append(np.load(path))
         return np.concatenate(parts), stopwatch

@@ -57,6 +57,9 @@ def verdict(difference: Estimate, better: str) -> str:
     Args:
         difference: a method's figure minus another's.
         better: ``higher`` or ``lower``, as in the metric's block.
+
+    >>> verdict(Estimate(0.2, np.array([0.1, 0.2, 0.3])), better='lower')
+    'worse'
     """
     sign = difference.sign() * (1 if better == 'higher' else -1)
     return {1: 'better', -1: 'worse', 0: ''}[sign]

@@ -12,7 +12,7 @@ def image_path(folder: Path, key: str) -> Path:
     return folder / f'{key}.png'
 
 
-def write_whole(path: Path, save: Callable[[Path], None]) -> None:
+def write_whole(path: Path, save: Callable[[Path], object]) -> None:
     """``save(path)``, through a file beside it: an interrupted run leaves no half-written file behind."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f'.{path.name}')
@@ -25,6 +25,8 @@ class Stopwatch:
 
     def __init__(self, path: Path):
         self._path = path
+        self._images: int
+        self._seconds: float
         self._images, self._seconds = json.loads(path.read_text()) if path.exists() else (0, 0.0)
 
     @contextmanager

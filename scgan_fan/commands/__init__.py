@@ -1,7 +1,7 @@
 """``scgan-fan COMMAND ...``: everything from one command line. Each command is a module with a ``main()``.
 
-``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules elsewhere; the others lie
-here, and ``draw`` in the package of the drawn faces.
+``train`` and ``test``, which torchrun starts with ``python -m``, and ``experiments`` are modules elsewhere; the others
+lie here, and ``draw`` in the package of the drawn faces.
 """
 import importlib
 import os
@@ -20,7 +20,7 @@ COMMANDS = {  # name -> module, what it does
     'convert': ('scgan_fan.commands.convert', 'convert weights'),
     'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
     'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),
-    'doctor': ('scgan_fan.commands.doctor', 'say what is installed and missing, or whether two sets of faces are cut alike'),
+    'doctor': ('scgan_fan.commands.doctor', 'say what is installed and missing, or if two sets of faces are cut alike'),
 }
 
 

@@ -7,11 +7,11 @@ import argparse
 import platform
 from collections.abc import Iterator
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from scgan_fan.checkpoint import package_folder
 from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
@@ -79,7 +79,7 @@ def _weights() -> Iterator[str]:
             yield f'{OK}  {name}: {what}'
         else:
             yield f'{MISSING}  {name}: {what}; downloaded when first used, or put {url} into {cache}'
-    facexlib = Path(find_spec('facexlib').submodule_search_locations[0]) / 'weights' / RETINAFACE
+    facexlib = package_folder('facexlib') / 'weights' / RETINAFACE
     if facexlib.is_file():
         yield f'{OK}  {RETINAFACE}: finds faces in photographs'
     else:

@@ -3,7 +3,8 @@
     scgan-fan lmdb datasets/ffhq -o datasets/hr.lmdb --size 64
     scgan-fan lmdb faces_a faces_b more.txt -o datasets/lr.lmdb --size 16
 
-All is written aside and moved into place at the end, so what is there is whole. What was skipped, and why, is in OUT.lmdb/skipped.txt.
+All is written aside and moved into place at the end, so what is there is whole. What was skipped, and why, is in
+OUT.lmdb/skipped.txt.
 """
 import argparse
 import os

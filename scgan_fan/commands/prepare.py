@@ -6,6 +6,7 @@ Interrupted, it continues when the same command is given again. Look at OUT/cont
 import argparse
 import os
 from pathlib import Path
+from typing import Any
 
 from scgan_fan.commands.line import ends_in_one_line, positive, room
 from scgan_fan.faces.crop import MARGIN
@@ -40,13 +41,15 @@ def factor(text: str) -> float:
 
 
 def parse_arguments() -> argparse.Namespace:
-    layout = {'description': __doc__, 'epilog': EXAMPLES, 'formatter_class': argparse.RawDescriptionHelpFormatter}
+    layout: dict[str, Any] = {'description': __doc__, 'epilog': EXAMPLES,
+                              'formatter_class': argparse.RawDescriptionHelpFormatter}
     parser = argparse.ArgumentParser(**layout)
     commands = parser.add_subparsers(metavar='COLLECTION', required=True,
                                      help='or degrade. COLLECTION --help tells of its layout and of the options')
     for name, reader in COLLECTIONS.items():
-        first_line = reader.__doc__.partition('\n')[0]
-        layout['description'] = reader.__doc__.replace('\n    ', '\n')
+        text = str(reader.__doc__)
+        first_line = text.partition('\n')[0]
+        layout['description'] = text.replace('\n    ', '\n')
         _add_options(commands.add_parser(name, help=first_line, **layout), name)
     layout['description'] = 'Make low-resolution faces of sharp ones, for tests with ground truth.'
     _add_degrade_options(commands.add_parser('degrade', help=layout['description'], **layout))

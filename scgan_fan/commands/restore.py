@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
@@ -22,7 +21,7 @@ from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
 from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, face_size, restore, restore_photo
-from scgan_fan.network_loader import load_restorer
+from scgan_fan.network_loader import Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
 from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
 from scgan_fan.video import VideoReader, video_writer
@@ -110,7 +109,7 @@ class Results:
         self.root, self.ext, self.aligned = arguments.output, arguments.ext, arguments.aligned
         self.ending = f'_{arguments.suffix}' if arguments.suffix else ''
         self.overwrite = arguments.overwrite
-        self._sources = {}
+        self._sources: dict[str, Path] = {}
 
     def path(self, source: Path) -> Path:
         """Of what the input becomes as a whole: face, photograph or video.
@@ -164,7 +163,7 @@ class Work:
         upsampler: from ``load_upsampler``.
     """
 
-    def __init__(self, arguments: argparse.Namespace, restorer: nn.Module, upsampler: Upsampler):
+    def __init__(self, arguments: argparse.Namespace, restorer: Restorer, upsampler: Upsampler):
         self.arguments = arguments
         self.results = Results(arguments)
         self.size = face_size(restorer)
@@ -174,7 +173,7 @@ class Work:
             min_size=arguments.min_face, margin=arguments.margin, only_center_face=arguments.only_center_face,
             force=arguments.force, upsampler=upsampler, precision=arguments.precision, batch=arguments.batch)
         self.found = self.restored = self.already = 0
-        self.failures = []
+        self.failures: list[str] = []
 
     def do(self, source: Path) -> None:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""

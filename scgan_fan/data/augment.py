@@ -61,7 +61,7 @@ class Augmentation:
         options = Options(owner, opt, defaults={
             'flip': False, 'scale': [1, 1], 'rotation': 0, 'rotated': 1, 'shift': 0, **COLOURS})
         self.flip = options.choice('flip', (True, False))
-        self.scale = options.interval('scale', least=0.1)
+        self.scale = options.interval('scale', least=0.1) or (1, 1)
         self.rotation = options.number('rotation', 0, 180)
         self.rotated = options.number('rotated', 0, 1)
         self.shift = options.number('shift')

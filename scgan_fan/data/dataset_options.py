@@ -1,5 +1,6 @@
 """The blocks of an option file that describe a dataset: a wrong key or value is refused when the dataset is built."""
 import math
+from collections.abc import Set
 
 from scgan_fan.errors import InputError
 
@@ -23,7 +24,7 @@ class Options:
         InputError: a key is missing or unknown. The methods raise it for a value that is not allowed.
     """
 
-    read_by_others = frozenset()
+    read_by_others: Set[str] = frozenset()
 
     def __init__(self, owner: str, given: dict, defaults: dict, required: tuple = ()):
         self._owner = owner

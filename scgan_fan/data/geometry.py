@@ -27,8 +27,8 @@ SCALES = np.geomspace(0.7, 1 / 0.7, 5)
 PARTS = 8  # that a set is divided into, to see how much depends on which faces are in it
 
 # Beyond these two sets count as different. Half a pixel of 16 in place, nearly one in size; in brightness and contrast
-# more than real small faces that training works on (11 to 15 grey levels darker than the sharp ones, contrast divided by
-# 1.3 to 1.4): as much as single faces differ in brightness (standard deviation 27 to 38), twice as much in contrast.
+# more than real small faces that training works on (11 to 15 grey levels darker than the sharp ones, contrast divided
+# by 1.3 to 1.4): as much as single faces differ in brightness (standard deviation 27 to 38), twice as much in contrast.
 MOST_SHIFT = 0.03
 MOST_SCALING = 0.05
 MOST_BRIGHTNESS = 30  # grey levels
@@ -36,7 +36,8 @@ MOST_CONTRAST = 1.6  # ratio
 LEAST_CORRELATION = 0.75  # of registered mean faces: below, one is not of faces as the other shows them
 CERTAIN = 1.645  # standard errors that a difference must be away from none: one-sided 95 %
 
-REMEDY = 'networks learn to move and resize faces that are cut differently; cut both sets by one rule: scgan-fan prepare'
+REMEDY = ('networks learn to move and resize faces that are cut differently; cut both sets by one rule: scgan-fan '
+          'prepare')
 LOOK = 'look at the picture, and at the crops: turned every way, too few, or not of faces?'
 
 
@@ -139,7 +140,8 @@ class _Correlation:
 
     def __init__(self, first: np.ndarray, second: np.ndarray):
         # lightly blurred, because interpolation blurs too, and more between the pixels than on them
-        self.first, self.second = (cv2.GaussianBlur(image, (0, 0), 0.7 / SIDE * len(image)) for image in (first, second))
+        self.first, self.second = (cv2.GaussianBlur(image, (0, 0), 0.7 / SIDE * len(image))
+                                   for image in (first, second))
         profile = np.exp(-(((np.arange(len(first)) + 0.5) / len(first) - 0.5) / WINDOW) ** 2 / 2)
         self.window = np.outer(profile, profile).astype(np.float32)
 
@@ -153,7 +155,7 @@ class _Correlation:
 
 
 def move_back(image: np.ndarray, similarity) -> np.ndarray:
-    """A float32 image (size, size) as a crop in the first set's place would show it; NaN where it would be beyond it."""
+    """A float32 image (size, size) as a crop in the first set's place would show it; NaN where that is beyond it."""
     (log_scale, *shift), size = similarity, len(image)
     scale, middle = np.exp(log_scale), (len(image) - 1) / 2
     x, y = middle - scale * middle + size * np.array(shift)
@@ -246,8 +248,8 @@ class Geometry:
         similarity = np.log(self.placing.scale), self.placing.x, self.placing.y
         hr, lr = (_stretch(cv2.cvtColor(face.picture, cv2.COLOR_RGB2GRAY)) for face in (self.hr, self.lr))
         registered = np.nan_to_num(move_back(lr, similarity))
-        return comparison([{'mean HR': self.hr.picture, 'mean LR': self.lr.picture, 'HR red, LR cyan': _lay_over(hr, lr),
-                            'registered': _lay_over(hr, registered)}])
+        return comparison([{'mean HR': self.hr.picture, 'mean LR': self.lr.picture,
+                            'HR red, LR cyan': _lay_over(hr, lr), 'registered': _lay_over(hr, registered)}])
 
 
 def _stretch(grey: np.ndarray) -> np.ndarray:

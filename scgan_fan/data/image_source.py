@@ -65,7 +65,11 @@ def list_images(folder: str | Path) -> list[str]:
 
 
 def make_key(relative_path: str) -> str:
-    """``'a b/c.1.png'`` -> ``'a%20b%2Fc%2E1'``: ASCII, and safe as a file name and in ``meta_info.txt``."""
+    """The name of an image, in ASCII: safe as a file name and in ``meta_info.txt``.
+
+    >>> make_key('a b/c.1.png')
+    'a%20b%2Fc%2E1'
+    """
     stem, suffix = os.path.splitext(relative_path)
     return _encode(stem if suffix.lower() in SUFFIXES else relative_path)
 
@@ -80,6 +84,9 @@ def make_unique(keys: list[str], labels: list[str]) -> list[str]:
     Args:
         keys: made by ``make_key``.
         labels: for each key, the name of the folder or list it came from.
+
+    >>> make_unique(['face', 'face', 'other'], ['lfw', 'celeba', 'lfw'])
+    ['lfw%2Fface', 'celeba%2Fface', 'other']
     """
     counts = Counter(keys)
     taken = {key for key, count in counts.items() if count == 1}

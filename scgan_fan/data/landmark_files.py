@@ -34,7 +34,7 @@ def read_landmarks(paths: str | Path | list) -> dict[str, np.ndarray]:
     Raises:
         InputError: a file is missing, of another format, or has other than 68 finite points.
     """
-    landmarks = {}
+    landmarks: dict[str, np.ndarray] = {}
     for path in paths if isinstance(paths, (list, tuple)) else [paths]:
         path = Path(path).expanduser()
         try:

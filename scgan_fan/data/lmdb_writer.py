@@ -131,7 +131,8 @@ def _encode_all(pool, jobs: list[Job]) -> Iterator[tuple[Outcome, bytes]]:
 
 def _store(part: Path, jobs: list[Job], encoded: Iterator[tuple[Outcome, bytes]]) -> list[Outcome]:
     """Write data.mdb; what became of each job. An image that equals an earlier one is skipped."""
-    outcomes, seen = [], {}
+    outcomes: list[Outcome] = []
+    seen: dict[str, Job] = {}
     # The environment is opened after the processes are forked, which must not inherit it. Nothing is synchronized
     # before the end: what a crash leaves is thrown away.
     with lmdb.open(str(part), map_size=FIRST_MAP_SIZE, sync=False) as environment:

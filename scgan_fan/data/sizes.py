@@ -21,7 +21,11 @@ def reduce_area(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def side_with_room(size: int, room: float) -> int:
-    """Side in pixels of an image whose middle ``1 / room`` is ``size`` pixels wide."""
+    """Side in pixels of an image whose middle ``1 / room`` is ``size`` pixels wide.
+
+    >>> side_with_room(64, room=1.25)
+    80
+    """
     return round(size * room)
 
 

@@ -50,8 +50,8 @@ class UnpairedFaceDataset(Dataset):
 
     def __init__(self, opt: dict):
         if opt.get('phase', 'train') != 'train':
-            raise InputError(f'datasets: {opt["phase"]}: UnpairedFaceDataset would compare restored faces with strangers; '
-                             'take a PairedFaceDataset or a LowResolutionFaceDataset')
+            raise InputError(f'datasets: {opt["phase"]}: UnpairedFaceDataset would compare restored faces with '
+                             'strangers; take a PairedFaceDataset or a LowResolutionFaceDataset')
         self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
                                  defaults={'gt_size': 64, 'room_gt': None, 'room_lq': None, 'augment': None,
@@ -67,7 +67,7 @@ class UnpairedFaceDataset(Dataset):
         self.gt = open_source(options['dataroot_gt'])
         self.lq = open_source(options['dataroot_lq'])
         self.heatmaps = open_heatmaps(options['heatmaps'], self.gt.keys, self.gt_size, self.augment)
-        self._permutations = {}
+        self._permutations: dict[tuple[int, int], np.ndarray] = {}
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other partners and changes from now on; called by the sampler, in the main process."""
@@ -107,5 +107,5 @@ def _check_room(option: str, room: float, augment: Augmentation | None, size: in
     """Warn where images have room, but less than their augmentation may show."""
     needed = augment.room_needed(size) if augment else 1
     if 1 < room < needed:
-        get_root_logger().warning(f'{option} is {room}, but its faces are shifted, turned and made smaller so that up to '
-                                  f'{needed:.2f} is seen: the border is repeated there')
+        get_root_logger().warning(f'{option} is {room}, but its faces are shifted, turned and made smaller so that up '
+                                  f'to {needed:.2f} is seen: the border is repeated there')

@@ -2,14 +2,13 @@
 import functools
 import itertools
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from scgan_fan.checkpoint import load_weights
+from scgan_fan.checkpoint import load_weights, package_folder
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import crop_box
 from scgan_fan.faces.fan_weights import load_fan
@@ -108,10 +107,10 @@ def find_landmarks(image: np.ndarray, boxes: np.ndarray, first_look: float = 1.0
 def _look(image: np.ndarray, squares: list[tuple[float, float, float]]) -> np.ndarray:
     """FAN's landmarks (N, 68, 2), in pixels of the image, in squares given as x, y, side."""
     fan, size = _fan()
-    squares = [round_square(square) for square in squares]
+    whole = [round_square(square) for square in squares]
     found = [np.zeros((0, 68, 2), np.float32)]
-    for start in range(0, len(squares), FAN_BATCH):
-        part = squares[start:start + FAN_BATCH]
+    for start in range(0, len(whole), FAN_BATCH):
+        part = whole[start:start + FAN_BATCH]
         crops = np.stack([cut_square(image, square, size) for square in part])
         heatmaps = fan(torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255)[-1]
         landmarks = decode_heatmaps(heatmaps, fan.stem_stride)[0].numpy() / size
@@ -204,7 +203,7 @@ def retinaface_weights(detector: str) -> Path | None:
             raise InputError(f'detector: {detector!r} is none of {", ".join(DETECTORS)}, nor a file of RetinaFace\'s '
                              'weights; choose one')
         return Path(detector)
-    places = (Path(find_spec('facexlib').submodule_search_locations[0]) / 'weights' / RETINAFACE_FILE,
+    places = (package_folder('facexlib') / 'weights' / RETINAFACE_FILE,
               Path(torch.hub.get_dir()) / 'checkpoints' / RETINAFACE_FILE)
     found = next((place for place in places if place.is_file()), None)
     if found is None and detector == 'retinaface':

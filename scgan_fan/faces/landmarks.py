@@ -28,6 +28,10 @@ def draw_heatmaps(landmarks: torch.Tensor, side: int, stride: float, sigma: floa
 
     Returns:
         (..., points, side, side), values in [0, 1].
+
+    >>> draw_heatmaps(torch.tensor([[3.0, 1.0]]), side=2, stride=2, sigma=1)[0]  # over the centre of column 1, row 0
+    tensor([[0.6065, 1.0000],
+            [0.3679, 0.6065]])
     """
     centres = torch.arange(side, device=landmarks.device, dtype=landmarks.dtype) + 0.5
     squared = (centres - landmarks.unsqueeze(-1) / stride).square().div(2 * sigma**2)
@@ -79,6 +83,11 @@ def normalized_mean_error(predicted: torch.Tensor, truth: torch.Tensor, normaliz
 
     Raises:
         InputError: the normalizer is neither.
+
+    >>> face = torch.rand(1, 68, 2)
+    >>> face[0, :2] = torch.tensor([[0.0, 0.0], [1.0, 1.0]])  # a box of side 1
+    >>> normalized_mean_error(face + torch.tensor([0.03, 0.04]), face)
+    tensor([0.0500])
     """
     check_choice('normalizer', normalizer, ('box', 'inter_ocular'))
     distance = (predicted - truth).norm(dim=-1).mean(dim=-1)

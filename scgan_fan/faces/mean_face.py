@@ -17,7 +17,7 @@ _MOUTH_INNER = [(-25.5, 66, -6), (-9, 66, 5), (0, 66.8, 6.5)]
 _MOUTH_INNER_LOWER = [(0, 71, 5), (-9, 70.2, 3.5)]
 
 
-def mirrored(points: list) -> np.ndarray:
+def mirrored(points: list | np.ndarray) -> np.ndarray:
     """Points (N, 3) of one half of the face -> those of the other half."""
     return np.array(points, float) * (-1, 1, 1)
 

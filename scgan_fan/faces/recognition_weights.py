@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from scgan_fan.archs.recognition_arch import RecognitionNet
+from scgan_fan.checkpoint import package_folder
 from scgan_fan.errors import InputError
 
 RECOGNITION_FILE = 'dlib_face_recognition_resnet_model_v1.dat'
@@ -28,10 +29,9 @@ def dlib_file(name: str, label: str) -> Path:
     Raises:
         InputError: the package is not installed.
     """
-    found = find_spec('face_recognition_models')
-    if found is None:
+    if find_spec('face_recognition_models') is None:
         raise InputError(f'{label}: face-recognition-models is not installed; pip install face-recognition-models')
-    return Path(found.submodule_search_locations[0]) / 'models' / name
+    return package_folder('face_recognition_models') / 'models' / name
 
 
 def load_recognition(path: Path | None = None) -> RecognitionNet:
@@ -59,10 +59,11 @@ def _fill(network: RecognitionNet, weights: list[np.ndarray]) -> None:
     if len(weights) != 2 * len(layers) + 1:
         raise ValueError(f'{len(weights)} layers with weights instead of {2 * len(layers) + 1}')
     for layer, convolution, affine in zip(layers, weights[::2], weights[1::2]):
-        factor, offset = _split(affine, layer.bias.shape, layer.bias.shape)
-        weight, bias = _split(convolution, layer.weight.shape, layer.bias.shape)
+        channels = torch.Size([layer.out_channels])
+        factor, offset = _split(affine, channels, channels)
+        weight, bias = _split(convolution, layer.weight.shape, channels)
         layer.weight.data = weight * factor.view(-1, 1, 1, 1)
-        layer.bias.data = bias * factor + offset
+        layer.bias = torch.nn.Parameter(bias * factor + offset)
     matrix, = _split(weights[-1], network.embed.weight.T.shape)
     network.embed.weight.data = matrix.T.contiguous()
 
@@ -97,10 +98,11 @@ class _DlibReader:
             name = self.take(self.number()).decode('ascii', 'replace')
             if name not in LAYERS:
                 raise ValueError(f'unknown layer {name[:20]!r} before byte {self.place}')
-            if LAYERS[name] is not None:
-                self.skip(LAYERS[name][0])
+            numbers = LAYERS[name]
+            if numbers is not None:
+                self.skip(numbers[0])
                 found.append(self.tensor())
-                self.skip(LAYERS[name][1])
+                self.skip(numbers[1])
             elif 'pool' in name:
                 self.skip(POOLING_NUMBERS)
             self.take(3)

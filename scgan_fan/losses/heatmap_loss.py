@@ -22,8 +22,8 @@ class HeatmapLoss(nn.Module):
     the true face may therefore be drawn once and stored: ``scgan_fan.data.heatmap_store``.
 
     Args:
-        loss_weight: lambda. With the published FAN (64x64 maps, Gaussians of 1.75 px) a landmark missed altogether costs
-            19.2, and 0.05 makes the term comparable to the L1 terms; with ``fan64`` (32x32, 1 px) it costs 6.3.
+        loss_weight: lambda. With the published FAN (64x64 maps, Gaussians of 1.75 px) a landmark missed altogether
+            costs 19.2, and 0.05 makes the term comparable to the L1 terms; with ``fan64`` (32x32, 1 px) it costs 6.3.
         fan: ``fan64`` (shipped with the package), ``2dfan4`` (published; from the cache or downloaded), a path, or
             ``random`` (for tests only).
         network: constructor arguments of FAN, needed for a path or ``random`` and for fewer stacks of ``2dfan4``.

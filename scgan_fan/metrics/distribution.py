@@ -31,7 +31,8 @@ def _references(reference) -> tuple[str, ...]:
     return tuple(reference) if isinstance(reference, (list, tuple)) else (reference,)
 
 
-def _fid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None, **options) -> float | None:
+def _fid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None,
+         **options) -> float | None:
     known = reference_features(_references(reference), network, weights)
     if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
         rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))

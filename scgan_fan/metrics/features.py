@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -95,7 +96,7 @@ def _resnet101(weights: str | None):
 
 
 def _alexnet(weights: str | None):
-    network = load_lpips(weights)
+    network: Any = load_lpips(weights)
     return _vectors(network, lambda images: network.net(network.scaling_layer(_signed(images))).relu5.mean(dim=(2, 3)))
 
 

@@ -97,7 +97,7 @@ def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', norma
             whose 68-point predictor is no network, taught none.
         normalizer, kwargs: as for ``calculate_nme``.
     """
-    return _row(*(_landmarks(image, fan) for image in (img, img2)), normalizer)
+    return _row(_landmarks(img, fan), _landmarks(img2, fan), normalizer)
 
 
 def _landmarks(image: np.ndarray, fan: str) -> torch.Tensor:

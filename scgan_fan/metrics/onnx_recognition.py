@@ -31,8 +31,8 @@ def onnx_embedding(image: np.ndarray, weights: str | None, mean: float | tuple =
     check_choice('metric: colours', colours, ('rgb', 'bgr'))
     network, size = _network(weights)
     seen = _cut(image, window, size)[..., ::1 if colours == 'rgb' else -1].astype(np.float32)
-    seen = (seen - np.float32(mean)) / np.float32(std)
-    embedding = network.run(None, {network.get_inputs()[0].name: seen.transpose(2, 0, 1)[None]})[0].ravel()
+    scaled: np.ndarray = (seen - np.array(mean, np.float32)) / np.array(std, np.float32)
+    embedding = network.run(None, {network.get_inputs()[0].name: scaled.transpose(2, 0, 1)[None]})[0].ravel()
     return embedding / np.linalg.norm(embedding)
 
 

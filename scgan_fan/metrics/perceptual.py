@@ -1,4 +1,4 @@
-"""How alike two pictures look (LPIPS), and how natural one looks (NIQE). Images are ``uint8`` BGR (height, width, 3)."""
+"""How alike two pictures look (LPIPS), and how natural one looks (NIQE). Images: ``uint8`` BGR (height, width, 3)."""
 import functools
 from urllib.error import URLError
 
@@ -21,7 +21,7 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
     Args:
         img, img2: restored and true.
         weights: one file with AlexNet's convolutions under torchvision's names (``features.*``) and LPIPS' linear heads
-            (``lin*.model.1.weight``). Default: the ``lpips`` package's heads and torchvision's AlexNet, downloaded once.
+            (``lin*.model.1.weight``). Default: the ``lpips`` package's heads and torchvision's AlexNet, fetched once.
         kwargs: whatever else the option block holds.
 
     Raises:
@@ -44,8 +44,8 @@ def load_lpips(weights: str | None) -> torch.nn.Module:
         with weights_only():
             network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
     except (URLError, OSError) as error:
-        raise InputError(f'calculate_lpips: AlexNet cannot be downloaded ({error}); fetch the weights by other means and '
-                         'give the file as weights') from error
+        raise InputError(f'calculate_lpips: AlexNet cannot be downloaded ({error}); fetch the weights by other means '
+                         'and give the file as weights') from error
     if weights is not None:
         _load(network, read_checkpoint(weights), weights)
     return network.eval().requires_grad_(False).to(choose_device('auto'))

@@ -1,4 +1,4 @@
-"""Is the restored face the person on the true image? Images are ``uint8`` BGR (height, width, 3), filled by the face."""
+"""Is the restored face the person on the true image? Images: ``uint8`` BGR (height, width, 3), filled by the face."""
 import functools
 
 import cv2
@@ -159,7 +159,8 @@ def _facenet(weights: str | None) -> torch.nn.Module:
         raise InputError('metric: network: facenet needs a package that pins old versions of others; pip install '
                          '--no-deps facenet-pytorch, or take dlib') from error
     if weights is None:
-        raise InputError('metric: network: facenet needs weights: the file that facenet-pytorch publishes; or take dlib')
+        raise InputError('metric: network: facenet needs weights: the file that facenet-pytorch publishes; or take '
+                         'dlib')
     network, given = InceptionResnetV1(), read_checkpoint(weights)
     missing = sorted(network.state_dict().keys() - given.keys())
     if missing:

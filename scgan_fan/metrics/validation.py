@@ -91,7 +91,7 @@ class ValidationMetrics:
 
     def __init__(self, blocks: dict[str, dict]):
         self.metrics = {name: Metric(name, block, 'val: metrics') for name, block in blocks.items()}
-        self.rows = {name: [] for name in blocks}
+        self.rows: dict[str, list] = {name: [] for name in blocks}
 
     def add(self, inputs: dict) -> None:
         """Take in an image: the arguments that metrics may ask for by name."""

@@ -8,7 +8,11 @@ PENALTY = 1  # what a draw is for; see FaceModel.draw
 
 
 def term_of(discriminator: str) -> str:
-    """The loss block that trains a discriminator: ``d_l1`` -> ``adv_l1_opt``."""
+    """The loss block that trains a discriminator.
+
+    >>> term_of('d_l1'), term_of('d')
+    ('adv_l1_opt', 'adv_opt')
+    """
     return f'adv{discriminator.removeprefix("d")}_opt'
 
 

@@ -30,7 +30,7 @@ class Divergence:
         """Raise InputError naming the loss that was first not finite."""
         first = {name: value.item() for name, value in self._first.items()}
         if first and min(first.values()) < torch.inf:
-            name = min(first, key=first.get)
+            name = min(first, key=first.__getitem__)
             raise self._error(f'iteration {first[name]:.0f}: loss {name} is not finite')
 
     def check_learned(self, networks: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer],

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,7 +76,8 @@ class FaceModel(BaseModel):
         self.dtype = PRECISIONS[options.get('precision', 'float32')]
         self.memory_format = torch.channels_last if options.get('channels_last') else torch.contiguous_format
         names = [key.removeprefix('network_') for key in opt if key.startswith('network_')]
-        self.networks = {name: build_network(opt, name, self.device, self.memory_format) for name in names}
+        self.networks: dict[str, Any] = {  # each kind has attributes of its own
+            name: build_network(opt, name, self.device, self.memory_format) for name in names}
         if self.main_network not in self.networks:
             raise InputError(f'option file: no network_{self.main_network} block; it names the network that is trained '
                              'and tested')
@@ -110,7 +112,8 @@ class FaceModel(BaseModel):
         self.trained_iter = self.saved_iter = 0
         self.interruption: Interruption | None = None
 
-        self.terms = {name: self._build_loss(name) for name in self.NETWORKS_OF_TERM if options.get(name)}
+        self.terms: dict[str, Any] = {
+            name: self._build_loss(name) for name in self.NETWORKS_OF_TERM if options.get(name)}
         self.gradient_penalty = self._build_loss('gradient_penalty_opt')
         self.discriminators = [name for name in self.DISCRIMINATORS if name in self.networks]
         check_terms(self)
@@ -163,7 +166,7 @@ class FaceModel(BaseModel):
         """Low-resolution faces and, where there are any, sharp ones (for some models unpaired in training) and the
         frozen FAN's heatmaps of those."""
         self.lq = data['lq'].to(self.device, memory_format=self.memory_format)
-        self.gt = data['gt'].to(self.device, memory_format=self.memory_format) if 'gt' in data else None
+        self.gt: Any = data['gt'].to(self.device, memory_format=self.memory_format) if 'gt' in data else None
         self.heatmaps = data['heatmaps'].to(self.device) if 'heatmaps' in data else None
 
     def draw(self, purpose: int, current_iter: int, distribution, *shape: int) -> torch.Tensor:

@@ -1,4 +1,6 @@
 """Training a face alignment network from landmarks."""
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -37,7 +39,7 @@ class FANModel(FaceModel):
                 with self.autocast():
                     predicted = network(images)
                 target = draw_heatmaps(landmarks, predicted[0].shape[-1], network.stem_stride, self.sigma)
-                loss = sum(self.terms['heatmap_opt'](maps.float(), target) for maps in predicted)
+                loss: Any = sum(self.terms['heatmap_opt'](maps.float(), target) for maps in predicted)
                 self.backward(loss, {'heatmap': loss}, len(images), losses)
         self.finish_step(losses, current_iter)
         self.update_average(current_iter)
@@ -47,7 +49,7 @@ class FANModel(FaceModel):
         """Find the landmarks of the fed image."""
         with self.evaluated_network() as network, self.autocast():
             heatmaps = network(self.lq)[-1]
-        self.found = decode_heatmaps(heatmaps, network.stem_stride)[0]
+        self.found = decode_heatmaps(heatmaps, self.networks['g'].stem_stride)[0]
 
     def metric_inputs(self) -> dict:
         """Found and true landmarks of the first image."""

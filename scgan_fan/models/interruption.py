@@ -19,7 +19,7 @@ class Interruption:
         self._device = device
         self._process = os.getpid()
         self._noted = 0
-        self._vote = None
+        self._vote: torch.Tensor | None = None
         self._before = {}
         if threading.current_thread() is threading.main_thread():  # Python gives no other thread signals
             self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -47,7 +47,7 @@ class Interruption:
         """
         if not is_parallel():
             return self._noted
-        decided = 0 if self._vote is None else self._vote.item()
+        decided = 0 if self._vote is None else int(self._vote)
         self._vote = torch.full((), self._noted, device=self._device)
         torch.distributed.all_reduce(self._vote, torch.distributed.ReduceOp.MAX)
         return decided

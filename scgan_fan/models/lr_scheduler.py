@@ -1,6 +1,7 @@
 """SCGAN's learning rate over time."""
 import math
 
+import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from scgan_fan.errors import InputError
@@ -32,7 +33,7 @@ class OscillatingCosineLR(LRScheduler):
         self.warm_restarts = warm_restarts
         super().__init__(optimizer, last_epoch)
 
-    def get_lr(self) -> list[float]:
+    def get_lr(self) -> list[float | torch.Tensor]:
         """The rate of each parameter group."""
         epoch = self.last_epoch // self.iters_per_epoch
         if self.warm_restarts:

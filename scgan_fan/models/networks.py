@@ -1,4 +1,6 @@
 """The networks of an option file: built, loaded, initialized, compiled, tied together."""
+from typing import Any
+
 import torch
 from basicsr.archs import build_network as build
 from basicsr.utils import get_root_logger
@@ -53,7 +55,7 @@ def _initialize(network: nn.Module, how: str) -> None:
                 nn.init.kaiming_normal_(parameter)
 
 
-def share_parts(networks: dict[str, nn.Module], first: str, second: str, parts: list[str] | str) -> None:
+def share_parts(networks: dict[str, Any], first: str, second: str, parts: list[str] | str) -> None:
     """Give the second network the first one's parts of these names, or all: each is one tensor from now on."""
     for name in (first, second):
         if name not in networks:

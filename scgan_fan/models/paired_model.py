@@ -1,5 +1,6 @@
 """Super-resolution from pairs: Super-FAN (CVPR 2018), its baselines, and LRGAN's variants without unpaired data."""
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -52,7 +53,8 @@ class PairedModel(FaceModel):
                 for pairs in self.each_microbatch(batch):
                     with self.autocast():
                         terms = self.generator_terms(pairs, current_iter)
-                    self.backward(sum(terms.values()), terms, len(pairs), terms_of_batch)
+                    total: Any = sum(terms.values())
+                    self.backward(total, terms, len(pairs), terms_of_batch)
             losses |= terms_of_batch
         self.finish_step(losses, current_iter)
         if generators_learn:

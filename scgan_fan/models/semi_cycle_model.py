@@ -5,6 +5,7 @@ SCGAN (IEEE TIP 2023) and, with a heatmap block, its guidance by a face alignmen
 block: an ablation is an option file.
 """
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ class Cycles:
     def __len__(self) -> int:
         return len(self.real_lr)
 
-    def discriminated_by(self, discriminator: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def discriminated_by(self, discriminator: str) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The real and the generated images that a discriminator tells apart (papers.md section 1)."""
         return {'d_l1': (self.real_lr, self.synthetic_lr), 'd_l2': (self.real_lr, self.redegraded_lr),
                 'd_h1': (self.real_hr, self.sr_synthetic), 'd_h2': (self.real_hr, self.sr_real)}[discriminator]
@@ -58,8 +59,8 @@ class SemiCycleModel(FaceModel):
       enlarged I_rL);
     - ``forward_weight`` (theta) and ``backward_weight`` (gamma) of R_LS's two losses;
     - ``cycle_grad``: ``detached`` (released code: each network learns from its own output alone) or ``through``;
-    - ``clean_share``: share of the sharp faces that R_LS restores from their average-pooled version instead of D_HL's, so
-      that faces of good small photographs are no stranger to it than bad ones; ours, 0 in the papers;
+    - ``clean_share``: share of the sharp faces that R_LS restores from their average-pooled version instead of D_HL's,
+      so that faces of good small photographs are no stranger to it than bad ones; ours, 0 in the papers;
     - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them).
     """
 
@@ -106,7 +107,7 @@ class SemiCycleModel(FaceModel):
     def run_cycles(self, real_hr: torch.Tensor, real_lr: torch.Tensor, noise: torch.Tensor,
                    heatmaps: torch.Tensor | None = None) -> Cycles:
         """Generate the images of both cycles; the same noise serves both, as in the released code."""
-        restore = self.networks.get('g')
+        restore: Any = self.networks.get('g')
         stop = torch.Tensor.detach if self.cycle_grad == 'detached' else torch.nn.Identity()
         cycles = Cycles(real_hr, real_lr, heatmaps)
         with self.autocast():
@@ -120,7 +121,7 @@ class SemiCycleModel(FaceModel):
         return cycles
 
     def partly_clean(self, synthetic_lr: torch.Tensor, real_hr: torch.Tensor) -> torch.Tensor:
-        """What R_LS restores in the forward cycle: the first faces average-pooled (``clean_share``), the others I_sL."""
+        """What R_LS restores in the forward cycle: the first faces average-pooled (``clean_share``), the rest I_sL."""
         clean = round(self.clean_share * len(real_hr))
         if not clean:
             return synthetic_lr
@@ -132,7 +133,8 @@ class SemiCycleModel(FaceModel):
         with self.step_of(self.discriminators) as losses:
             for cycles, points in self.each_microbatch(zip(batch, penalty_points(self, batch, current_iter))):
                 for name in self.discriminators:
-                    loss = discriminator_loss(self, name, *cycles.discriminated_by(name), points)
+                    real, generated = cycles.discriminated_by(name)
+                    loss = discriminator_loss(self, name, real, generated, points)
                     self.backward(loss, {name: loss}, len(cycles), losses)
         return losses
 
@@ -155,9 +157,9 @@ class SemiCycleModel(FaceModel):
                 terms[name] = self.terms[f'{name}_opt'](*arguments)
 
         def fool(discriminator):
-            if discriminator in self.discriminators:
-                terms[f'adv_{discriminator[2:]}'] = adversarial_term(self, discriminator,
-                                                                     cycles.discriminated_by(discriminator)[1])
+            _, generated = cycles.discriminated_by(discriminator)
+            if discriminator in self.discriminators and generated is not None:
+                terms[f'adv_{discriminator[2:]}'] = adversarial_term(self, discriminator, generated)
 
         scale = self.opt['scale']
         if cycles.synthetic_lr is not None:  # D_HL
@@ -169,7 +171,7 @@ class SemiCycleModel(FaceModel):
             compare('heatmap', at_least_float32(cycles.sr_synthetic), cycles.real_hr, current_iter,
                     self.networks.get('fan'), cycles.heatmaps)
             compare('identity', at_least_float32(cycles.sr_synthetic), cycles.real_hr)
-        if cycles.sr_real is not None:  # R_LS, backward, and D_SL
+        if cycles.sr_real is not None and cycles.redegraded_lr is not None:  # R_LS, backward, and D_SL
             enlarged = F.interpolate(cycles.real_lr, scale_factor=scale, mode='bicubic', align_corners=True)
             compare('pixel_hr', at_least_float32(cycles.sr_real), enlarged)
             compare('low_frequency', F.avg_pool2d(at_least_float32(cycles.sr_real), scale), cycles.real_lr)
@@ -189,12 +191,12 @@ class SemiCycleModel(FaceModel):
     # ---- set-up ----
 
     @property
-    def main_network(self) -> str:
+    def main_network(self) -> str:  # type: ignore[override]  # it is never set
         """R_LS, or the degrader where that is all there is."""
         return 'degrade_hl' if 'degrade_hl' in self.networks and 'g' not in self.networks else 'g'
 
     @property
-    def truth_title(self) -> str:
+    def truth_title(self) -> str:  # type: ignore[override]
         """What metrics compare with: the sharp face, or its average-pooled version where there is no R_LS."""
         return 'HR' if self.main_network == 'g' else 'pooled'
 
@@ -229,7 +231,7 @@ class SemiCycleModel(FaceModel):
             return super().test()
         with self.evaluated_network() as network, self.autocast():
             generator = torch.Generator().manual_seed(self.opt['manual_seed'])
-            noise = torch.randn(len(self.gt), network.noise_dim, generator=generator)
+            noise = torch.randn(len(self.gt), self.networks[self.main_network].noise_dim, generator=generator)
             self.restored = at_least_float32(network(self.gt, noise.to(self.device)))
 
     def current_images(self) -> dict[str, np.ndarray]:

@@ -33,6 +33,11 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
         normalized = (own - mean) * (variance + self.eps).rsqrt()
         return (normalized * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)).to(x.dtype)
 
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
+    momentum: float
+
     @torch.no_grad()
     def _track(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
         self.num_batches_tracked += 1

@@ -68,7 +68,7 @@ def _check_stored_heatmaps(path: str | None, loss: nn.Module | None) -> None:
     HeatmapStore(path).check_drawn_by(loss.drawn_by())
 
 
-def begin_as_teacher(student: nn.Module, loss: nn.Module) -> None:
+def begin_as_teacher(student: nn.Module, loss: HeatmapLoss) -> None:
     """Give ``network_fan`` the weights of the frozen FAN in ``heatmap_opt``."""
     try:
         student.load_state_dict(loss.fan.state_dict())

@@ -1,5 +1,6 @@
 """What a checkpoint of a FaceModel holds: all that is needed to continue bit for bit."""
 import random
+from typing import cast
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ def _plain(options: dict) -> dict:
 def _rng_state() -> dict:
     """The global generators' states, as tensors and plain data that load without running code."""
     version, keys, position = random.getstate()[0], random.getstate()[1], random.getstate()[2]
-    algorithm, state, *rest = np.random.get_state()
+    algorithm, state, *rest = cast(tuple, np.random.get_state(legacy=True))
     return {
         'python': (version, keys, position),
         'numpy': (algorithm, torch.from_numpy(state.astype(np.int64)), *rest),

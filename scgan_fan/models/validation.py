@@ -30,7 +30,7 @@ def validate(model, dataset, current_iter: int | str, tb_logger, save_img: bool)
     opt, rank = model.opt, model.opt['rank']
     name = dataset.opt['name']
     metrics = ValidationMetrics(opt['val'].get('metrics') or {})
-    rows = []
+    rows: list[dict] = []
     share = DataLoader(Subset(dataset, range(rank, len(dataset), opt['world_size'])))
     for data in tqdm(share, desc=f'validating {name}', leave=False,
                      disable=rank != 0 or not opt['val'].get('pbar', True)):

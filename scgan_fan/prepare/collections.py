@@ -174,7 +174,7 @@ def read_boxes(root: Path) -> Iterator[Record]:
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f'{path}: no boxes can be read from it ({error}); prepare boxes --help tells what it has to '
                          'hold') from error
-    faces = {}
+    faces: dict[str, list[KnownFace]] = {}
     for key, box, kind, five in zip(keys, boxes, kinds, points):
         check_choice(f'{path}: box_of', str(kind), BOX_RULES)
         if key not in images:
@@ -228,7 +228,7 @@ def read_aflw(root: Path) -> Iterator[Record]:
     query = ('SELECT FaceImages.filepath, FaceRect.x, FaceRect.y, FaceRect.w, FaceRect.h FROM FaceImages '
              'JOIN Faces ON Faces.file_id = FaceImages.file_id JOIN FaceRect ON FaceRect.face_id = Faces.face_id '
              'ORDER BY FaceImages.filepath, Faces.face_id')
-    images = {}
+    images: dict[str, list[KnownFace]] = {}
     try:
         connection = sqlite3.connect(f'{database.resolve().as_uri()}?mode=ro', uri=True)
         for name, *box in connection.execute(query):

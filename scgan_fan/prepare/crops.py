@@ -90,7 +90,7 @@ def cut_faces(record: Record, rules: Rules, folder: Path) -> list[Candidate]:
         return [Candidate(record.name, record.group, 'unreadable image')]
     known = record.faces
     if known is None:
-        known = [KnownFace(landmarks=face.landmarks) for face in _detect(image, rules)]
+        known = tuple(KnownFace(landmarks=face.landmarks) for face in _detect(image, rules))
     return [_cut(image, face, rules, f'{record.name}_{number}', record.group, folder)
             for number, face in enumerate(known)] or [Candidate(record.name, record.group, 'no face found')]
 
@@ -169,6 +169,7 @@ def _detect(image: np.ndarray, rules: Rules) -> list[Face]:
 
 def _square(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> tuple[float, float, float]:
     if landmarks is None:
+        assert known.box is not None  # Rules.detector is BOXES
         return crop_by_box(known.box, BOX_RULES[known.box_of], rules.margin)
     return crop_box(landmarks, rules.margin)
 

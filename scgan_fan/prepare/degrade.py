@@ -1,5 +1,6 @@
 """The papers' synthetic low-resolution images of sharp ones, for tests with ground truth."""
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,7 +16,8 @@ from scgan_fan.images import write_image
 SCALE = 4
 FULL_SIZE = 512  # pixels: the face that SCGAN's blur is taken to be meant for (papers.md section 2.9)
 SCGAN = {'downsampling': 'random', 'noise': [1, 25], 'jpeg': [30, 95]}
-PRESETS = {  # name -> side of the sharp image in pixels -> options of ``data.degradations.Degradation``
+# name -> side of the sharp image in pixels -> options of ``data.degradations.Degradation``
+PRESETS: dict[str, Callable[[int], dict]] = {
     'scgan': lambda side: {**SCGAN, 'blur_sigma': [0.5 * side / FULL_SIZE, 8 * side / FULL_SIZE]},
     'scgan_literal': lambda side: {**SCGAN, 'blur_sigma': [0.5, 8]},
     # as in options/ablation/superfan_real_world.yml; Super-FAN gives no range for JPEG and colours

@@ -184,7 +184,8 @@ def _prepare_worker() -> None:
 
 def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candidate]:
     """The candidates, those dropped that show an earlier one's pixels or, unless ``keep_near``, nearly so."""
-    seen, near, marked = {}, NearDuplicates(), []
+    seen: dict[str, str] = {}
+    near, marked = NearDuplicates(), []
     for face in candidates:
         if not face.dropped:
             original, kind = seen.setdefault(face.pixels, face.name), 'duplicate'
@@ -200,7 +201,7 @@ def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candid
 
 def split(candidates: list[Candidate], val_share: float) -> dict[str, list[Candidate]]:
     """The faces that are used: ``train`` and ``val``, no group in both."""
-    sets = {'train': [], 'val': []}
+    sets: dict[str, list[Candidate]] = {'train': [], 'val': []}
     for face in candidates:
         if not face.dropped:
             sets['val' if in_validation(face.group, val_share) else 'train'].append(face)

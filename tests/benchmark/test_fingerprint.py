@@ -22,4 +22,5 @@ def test_another_file_under_the_same_name_is_another_result(tmp_path, monkeypatc
 
 
 def test_options_count_too():
-    assert fingerprint({'mode': 'bicubic'}, 64) != fingerprint({'mode': 'bicubic'}, 32) != fingerprint({'mode': 'area'}, 32)
+    assert (fingerprint({'mode': 'bicubic'}, 64) != fingerprint({'mode': 'bicubic'}, 32)
+            != fingerprint({'mode': 'area'}, 32))

@@ -99,7 +99,7 @@ def test_an_interrupted_run_continues(benchmark_file, tmp_path, monkeypatch):
         runner.run(options, tmp_path / 'out')
     monkeypatch.setattr(Counted, 'stop_after', None)
     runner.run(options, tmp_path / 'out')
-    restored = sum(calls, [])
+    restored = [key for keys in calls for key in keys]
     assert len(restored) == 14
     assert len(set(restored[4:])) == 10
 

@@ -226,10 +226,10 @@ def test_a_video_that_fails_leaves_nothing(tmp_path, monkeypatch):
 
 @needs_ffmpeg
 def test_what_ffmpeg_says_is_passed_on(tmp_path):
-    with pytest.raises(InputError, match='ffmpeg cannot write it'):
-        with video.video_writer(tmp_path / 'a.mp4', 25, (320, 320), sound=tmp_path / 'nowhere.avi') as write:
-            for _ in range(20):
-                write(np.zeros((320, 320, 3), np.uint8))
+    with (pytest.raises(InputError, match='ffmpeg cannot write it'),
+          video.video_writer(tmp_path / 'a.mp4', 25, (320, 320), sound=tmp_path / 'nowhere.avi') as write):
+        for _ in range(20):
+            write(np.zeros((320, 320, 3), np.uint8))
     assert files(tmp_path) == []
 
 

@@ -347,7 +347,8 @@ def test_wrong_lr_size(faces, tmp_path, write_faces, height, width):
 @pytest.mark.parametrize('build, options, message', [
     (unpaired, {'dataroot_gt': None}, 'UnpairedFaceDataset: option dataroot_gt is missing'),
     (unpaired, {'scale': None}, 'option scale is missing'),
-    (unpaired, {'use_hflp': True}, 'unknown option use_hflp; its own are augment, augment_lq, dataroot_gt, dataroot_lq'),
+    (unpaired, {'use_hflp': True},
+     'unknown option use_hflp; its own are augment, augment_lq, dataroot_gt, dataroot_lq'),
     (unpaired, {'augment': {'flip': 'yes'}}, "augment: option flip is 'yes'; it must be True or False"),
     (unpaired, {'gt_size': 10}, 'option gt_size is 10; it must be a multiple of the scale 4'),
     (unpaired, {'gt_size': 8.0}, r'option gt_size is 8\.0; it must be a whole number, 1 or more'),

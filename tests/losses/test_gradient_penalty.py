@@ -74,7 +74,8 @@ def test_zero_centered_penalty_is_of_the_real_and_of_the_generated_images(device
 def test_zero_centered_penalty_of_a_linear_critic(device):
     weight = images(3, 4, 4, device=device)
     critic = Linear(weight)
-    ZeroCenteredPenalty(0.3)(critic, images(2, 3, 4, 4, device=device), images(2, 3, 4, 4, device=device), None).backward()
+    real, fake = (images(2, 3, 4, 4, device=device) for _ in range(2))
+    ZeroCenteredPenalty(0.3)(critic, real, fake, None).backward()
     assert torch.allclose(critic.weight.grad, 4 * 0.3 * weight)  # d/dw 2 lambda |w|^2
 
 

@@ -87,7 +87,8 @@ def test_legacy_inception_is_torchvisions_with_its_transform(tmp_path):
 
 
 @pytest.mark.parametrize('name, weights, message', [
-    ('resnet', None, "network: unknown value 'resnet'; choose one of inception, inception_legacy, alexnet, resnet101, dlib"),
+    ('resnet', None,
+     "network: unknown value 'resnet'; choose one of inception, inception_legacy, alexnet, resnet101, dlib"),
     ('inception', 'nowhere.pth', 'nowhere.pth: no such file; it should hold the weights of inception')])
 def test_mistakes(name, weights, message):
     with pytest.raises(InputError, match=message):

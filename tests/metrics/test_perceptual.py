@@ -79,7 +79,7 @@ def test_lpips_of_other_weights(tmp_path):
 
 
 def test_niqe_is_of_the_enlarged_luma(faces):
-    noisy, face = faces
+    _, face = faces
     larger = cv2.resize(face, (256, 256), interpolation=cv2.INTER_CUBIC)
     assert calculate_niqe_enlarged(face) == pytest.approx(
         float(calculate_niqe(larger, crop_border=0, input_order='HWC', convert_to='y')))

@@ -11,14 +11,16 @@ from scgan_fan.models.semi_cycle_model import SemiCycleModel
 from scgan_fan.released_weights import NAMES, convert_released
 
 RELEASED = {  # network of the model: its released name, the class here
-    'g': ('G_RLS', 'RestorationNet'), 'degrade_hl': ('G_DHL', 'DegradationNet'), 'degrade_sl': ('G_DSL', 'DegradationNet'),
+    'g': ('G_RLS', 'RestorationNet'),
+    'degrade_hl': ('G_DHL', 'DegradationNet'), 'degrade_sl': ('G_DSL', 'DegradationNet'),
     'd_l1': ('D_L1', 'FaceDiscriminator'), 'd_l2': ('D_L2', 'FaceDiscriminator'),
     'd_h1': ('D_H1', 'FaceDiscriminator'), 'd_h2': ('D_H2', 'FaceDiscriminator')}
 
 
 def options() -> dict:
     adam = {'type': 'Adam', 'lr': 1e-4, 'betas': [0.9, 0.999]}
-    pixel, adversarial = {'type': 'L1Loss', 'loss_weight': 1.0}, {'type': 'GANLoss', 'gan_type': 'hinge', 'loss_weight': 0.05}
+    pixel = {'type': 'L1Loss', 'loss_weight': 1.0}
+    adversarial = {'type': 'GANLoss', 'gan_type': 'hinge', 'loss_weight': 0.05}
     opt = {'name': 'parity', 'num_gpu': 0, 'dist': False, 'rank': 0, 'world_size': 1, 'is_train': True, 'scale': 4,
            'manual_seed': 0, 'path': {}, 'network_g': {'type': 'RestorationNet'},
            'network_degrade_hl': {'type': 'DegradationNet'}, 'network_degrade_sl': {'type': 'DegradationNet'},
@@ -105,7 +107,8 @@ def test_losses(step, reference):
     for name in ('d_l1', 'd_l2', 'd_h1', 'd_h2'):
         assert ours[f'l_{name}'] == pytest.approx(expected[name.upper()], abs=1e-6)
     weights = {'G_DHL.pixel': ('pixel_lr', 1), 'G_DHL.gan': ('adv_l1', .05), 'G_RLS.cycle': ('cycle_hr', 1),
-               'G_RLS.gan_synthetic': ('adv_h1', .05), 'G_RLS.pixel': ('pixel_hr', 1), 'G_RLS.gan_real': ('adv_h2', .05),
+               'G_RLS.gan_synthetic': ('adv_h1', .05), 'G_RLS.pixel': ('pixel_hr', 1),
+               'G_RLS.gan_real': ('adv_h2', .05),
                'G_DSL.cycle': ('cycle_lr', 1), 'G_DSL.gan': ('adv_l2', .05)}
     for name, (term, weight) in weights.items():
         assert ours[f'l_{term}'] / weight == pytest.approx(expected[name], abs=1e-6), name

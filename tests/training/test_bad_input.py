@@ -73,7 +73,8 @@ def test_data(preset, faces, tmp_path, refused, data, damage, message):
     copy = tmp_path / data
     shutil.copytree(faces / data, copy)
     damage(copy)
-    preset['datasets']['train'].update({'dataroot_gt' if data == 'hr' else 'dataroot_lq': str(copy), 'num_worker_per_gpu': 0})
+    preset['datasets']['train'].update({'dataroot_gt' if data == 'hr' else 'dataroot_lq': str(copy),
+                                        'num_worker_per_gpu': 0})
     line = refused(preset)
     assert message in line and str(copy) in line
 

@@ -47,7 +47,8 @@ def test_resuming_in_the_middle_of_an_epoch_changes_no_bit(preset, stock, script
 
     a, b = stock / 'experiments/whole', stock / 'experiments/halves'
     for network in ('g', 'degrade_hl', 'degrade_sl', 'd_l1', 'd_l2', 'd_h1', 'd_h2'):
-        assert_equal(checkpoint(a, f'models/net_{network}_12.pth'), checkpoint(b, f'models/net_{network}_12.pth'), network)
+        file = f'models/net_{network}_12.pth'
+        assert_equal(checkpoint(a, file), checkpoint(b, file), network)
     ours, theirs = (checkpoint(f, 'training_states/12.state') for f in (a, b))
     for key in ('epoch', 'iter', 'optimizers', 'schedulers', 'scaler'):
         assert_equal(ours[key], theirs[key], key)

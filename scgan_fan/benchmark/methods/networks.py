@@ -28,7 +28,7 @@ class _Network(Method):
     the benchmark's size is brought there by ``output_resize`` (default area).
     """
 
-    required = ('weights',)
+    required: tuple[str, ...] = ('weights',)
     defaults = {'input_size': None, 'input_resize': 'bicubic', 'output_resize': 'area'}
 
     def __init__(self, *args):
@@ -73,7 +73,7 @@ class RegisteredNetwork(_Network):
 
     def __init__(self, *args):
         super().__init__(*args)
-        self.low, high = self.options.interval('value_range', least=-1, most=1)
+        self.low, high = self.options.interval('value_range', least=-1, most=1) or (-1, 1)
         self.span = high - self.low
         self.channels = self.options.choice('channels', ('rgb', 'bgr'))
         self.network = self._build(self.options['network'])
