@@ -18,6 +18,7 @@ from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.errors import InputError
 from scgan_fan.options import make_whole
+from scgan_fan.parallel import first_decides
 from scgan_fan.run_folder import RunFolder
 from scgan_fan.run_position import POSITION
 
@@ -138,23 +139,23 @@ def copy_opt_file(opt_file: str, experiments_root: str) -> None:
 
 def load_resume_state(opt: dict) -> dict | None:
     """The training state to continue from, or None: with ``--auto_resume`` the newest valid one, else the one that
-    ``path: resume_state`` names.
+    ``path: resume_state`` names. The first process looks and tells the others, which might see another folder: it moves
+    one that is there aside where it begins anew.
 
     Raises:
         InputError: that one, or none of those that there are, is valid; see ``RunFolder``.
     """
     folder = RunFolder(opt)
     POSITION.resume()
+    path, state = opt['path'].get('resume_state'), None
     if opt['rank'] == 0:
         folder.remove_unfinished()
-    if opt['auto_resume']:
-        path, state = folder.newest_valid(quiet=opt['rank'] != 0)
-        opt['path']['resume_state'] = path and str(path)
-    else:
-        path = opt['path'].get('resume_state')
-        state = path and folder.read_state(path)
-    if state is None:
+        if opt['auto_resume']:
+            path, state = folder.newest_valid()
+    opt['path']['resume_state'] = path = first_decides(path and str(path))
+    if not path:
         return None
+    state = state or folder.read_state(path)
     check_resume(opt, state['iter'])
     opt['path'].update({key: 'params' for key in opt['path'] if key.startswith('param_key')})  # of our own files
     POSITION.resume(state['epoch'], state['iter'], _batch_per_process(opt))

@@ -54,10 +54,10 @@ class RunFolder:
             read_checkpoint(self.network_file(name, state['iter']), digests.get(name))
         return state
 
-    def newest_valid(self, quiet: bool = False) -> tuple[Path, dict] | tuple[None, None]:
+    def newest_valid(self) -> tuple[Path, dict] | tuple[None, None]:
         """File and content of the newest training state whose checkpoint is valid; nothing where there is no state.
 
-        Each newer one is named in a line on stderr, unless ``quiet``.
+        Each newer one is named in a line on stderr.
 
         Raises:
             InputError: there are states, and none is valid.
@@ -67,8 +67,7 @@ class RunFolder:
             try:
                 return self.state_file(iteration), self.read_state(self.state_file(iteration))
             except InputError as error:
-                if not quiet:
-                    print(f'warning: iteration {iteration} is not continued from: {error}', file=sys.stderr)
+                print(f'warning: iteration {iteration} is not continued from: {error}', file=sys.stderr)
         if iterations:
             raise InputError(f'{self.states}: none of its {len(iterations)} training state(s) can be continued from; '
                              'start anew without --auto_resume, which moves this experiment aside')

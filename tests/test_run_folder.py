@@ -71,8 +71,7 @@ def test_a_checkpoint_of_which_a_network_is_not_what_was_saved_is_passed_over(fo
         for iteration in (2, 4):
             lose(folder.state_file(iteration))
             folder.state_file(iteration).touch()
-        folder.newest_valid(quiet=True)
-    assert capsys.readouterr().err == ''
+        folder.newest_valid()
 
 
 def test_a_damaged_state_is_passed_over(folder, capsys):

@@ -27,26 +27,25 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, subsets: int = 100, s
     return result['kernel_inception_distance_mean']
 
 
-def _references(reference) -> tuple[str, ...]:
-    return tuple(reference) if isinstance(reference, (list, tuple)) else (reference,)
+def _known(reference, network: str = 'inception', weights: str | None = None, **options) -> np.ndarray | None:
+    folders = tuple(reference) if isinstance(reference, (list, tuple)) else (reference,)
+    return reference_features(folders, network, weights)
 
 
-def _fid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None,
-         **options) -> float | None:
-    known = reference_features(_references(reference), network, weights)
+def _fid(rows: np.ndarray, network: str = 'inception', **options) -> float | None:
+    known = _known(network=network, **options)
     if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
         rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))
     return frechet_distance(rows, known) if min(len(rows), len(known)) > 1 else None
 
 
-def _kid(rows: np.ndarray, reference, network: str = 'inception', weights: str | None = None, subsets: int = 100,
-         subset_size: int = 1000, **options) -> float | None:
-    known = reference_features(_references(reference), network, weights)
+def _kid(rows: np.ndarray, subsets: int = 100, subset_size: int = 1000, **options) -> float | None:
+    known = _known(**options)
     return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
 
 
 @METRIC_REGISTRY.register()
-@summarized_by(_fid)
+@summarized_by(_fid, prepare=_known)
 @takes_batches
 def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """FID of the images to a reference set. With another network than Inception it is a Frechet distance, not FID.
@@ -64,7 +63,7 @@ def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | No
 
 
 @METRIC_REGISTRY.register()
-@summarized_by(_kid)
+@summarized_by(_kid, prepare=_known)
 @takes_batches
 def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """KID of the images to a reference set, times 100 as SCGAN prints it.

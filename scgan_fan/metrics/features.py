@@ -3,6 +3,7 @@
 Each takes ``uint8`` RGB images (..., height, width, 3), one or many, and gives ``float32`` (..., features).
 """
 import functools
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,18 +13,21 @@ from urllib.error import URLError
 import numpy as np
 import torch
 import torch.nn.functional as F
+from basicsr.utils import get_root_logger
 from torchvision.models import inception_v3, resnet101
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
 from tqdm import tqdm
 
-from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only
-from scgan_fan.data.image_source import open_source
+import scgan_fan
+from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only, written_whole
+from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.perceptual import load_lpips
+from scgan_fan.parallel import first_decides, gather_interleaved, share_of
 
 LEGACY_BATCH = 64
 BATCH = 32  # images on the device at once
@@ -128,11 +132,50 @@ NETWORKS = {'inception': _inception, 'inception_legacy': _inception_legacy, 'ale
 
 
 @functools.cache
-def reference_features(reference: tuple[str, ...], network: str, weights: str | None) -> np.ndarray:
-    """(N, features) of the images of a folder, an LMDB or several of them."""
+def reference_features(reference: tuple[str, ...], network: str, weights: str | None) -> np.ndarray | None:
+    """(N, features) of the images of a folder, an LMDB or several of them.
+
+    All processes call it: each takes its share, and the first gets them all, the others None. They are kept in torch's
+    cache, known by the pixels, the network and its weights.
+    """
     source = open_source(list(reference))
-    numbers = tqdm(range(len(source)), desc='features of the reference set', unit='image', leave=False, delay=1)
-    return in_batches(feature_network(network, weights), map(source.read, numbers))
+    share = share_of(len(source))
+
+    def images(what: str) -> Iterable[np.ndarray]:
+        return map(source.read, tqdm(share, desc=f'{what} of the reference set', unit='image', leave=False, delay=1,
+                                     disable=share.start != 0))
+
+    pixels = gather_interleaved([hash_pixels(image) for image in images('hashes')])
+    path = _cache_file(pixels, network, weights)
+    rows = _read_rows(path, len(pixels))
+    if first_decides(rows is not None):
+        return rows
+    rows = gather_interleaved(list(in_batches(feature_network(network, weights), images('features'))) if share else [])
+    if not rows:
+        return None
+    rows = np.stack(rows)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path) as file:
+            np.save(file, rows)
+    except (OSError, InputError) as error:
+        get_root_logger().warning(f'Features of the reference set are not kept: {error}')
+    return rows
+
+
+def _cache_file(pixels: list[str], network: str, weights: str | None) -> Path:
+    digest = hashlib.sha256('\n'.join([scgan_fan.__version__, network, *pixels]).encode())
+    digest.update(Path(weights).read_bytes() if weights else b'')
+    return Path(torch.hub.get_dir()) / 'scgan_fan_features' / f'{digest.hexdigest()}.npy'
+
+
+def _read_rows(path: Path, count: int) -> np.ndarray | None:
+    """The features in a file of ``reference_features``, if it is there and whole."""
+    try:
+        rows = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if len(rows) == count else None
 
 
 def in_batches(vectors: Vectors, images: Iterable[np.ndarray]) -> np.ndarray:

@@ -13,13 +13,16 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from scgan_fan.errors import InputError, check_choice
 
 
-def summarized_by(summary):
+def summarized_by(summary, prepare=None):
     """Name the summary of a metric: ``summary(rows, **options)``, rows (N, ...), the options those of its block.
 
     It returns None where there is nothing to measure. Decorate below ``METRIC_REGISTRY.register()``.
+
+    Args:
+        prepare: ``prepare(**options)`` does what the summary needs and several processes can share out; all call it.
     """
     def mark(metric):
-        metric.summary = summary
+        metric.summary, metric.prepare = summary, prepare
         return metric
     return mark
 
@@ -74,6 +77,11 @@ class Metric:
             return list(calculate_metric(stacked, self._block))
         return [calculate_metric(inputs, self._block) for inputs in images]
 
+    def prepare(self) -> None:
+        """What is better done by all processes before ``summary`` is called in one."""
+        if prepare := getattr(METRIC_REGISTRY.get(self._block['type']), 'prepare', None):
+            prepare(**options_of(self._block))
+
     def summary(self, rows: np.ndarray) -> float | None:
         """The figure of a set, of rows (N, ...); None where there is nothing to measure."""
         return summarize(self._block, rows)
@@ -99,6 +107,11 @@ class ValidationMetrics:
             if metric.applies_to(inputs):
                 self.rows[name] += metric.rows([inputs])
 
+    def prepare(self) -> None:
+        """What all processes do together before the first asks for results."""
+        for metric in self.metrics.values():
+            metric.prepare()
+
     def results(self) -> dict[str, float]:
         """Metric -> its figure for the set, in the option file's order; those with nothing to measure are left out."""
         results = {name: self.metrics[name].summary(np.array(rows)) for name, rows in self.rows.items() if rows}
@@ -107,9 +120,12 @@ class ValidationMetrics:
 
 def summarize(block: dict, rows: np.ndarray) -> float | None:
     """The figure of a metric's block for the rows (N, ...) of a set."""
-    metric = METRIC_REGISTRY.get(block['type'])
-    options = {key: value for key, value in block.items() if key not in ('type', 'better')}
-    return getattr(metric, 'summary', mean)(rows, **options)
+    return getattr(METRIC_REGISTRY.get(block['type']), 'summary', mean)(rows, **options_of(block))
+
+
+def options_of(block: dict) -> dict:
+    """What a metric's block says to the metric itself."""
+    return {key: value for key, value in block.items() if key not in ('type', 'better')}
 
 
 def needed_inputs(block: dict) -> set[str]:

@@ -25,12 +25,11 @@ from scgan_fan.models.interruption import Interruption
 from scgan_fan.models.moving_average import begin_average, move_average
 from scgan_fan.models.networks import build_network, choose_device, compile_network
 from scgan_fan.models.optimizers import SCHEDULERS, build_optimizer
-from scgan_fan.models.parallel import (average_buffers, average_gradients, broadcast_from_first, gather_objects,
-                                       is_parallel)
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 from scgan_fan.models.terms import begin_as_teacher, build_loss, check_terms
 from scgan_fan.models.training_state import network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
+from scgan_fan.parallel import average_buffers, average_gradients, broadcast_from_first, is_parallel, wait_for_all
 from scgan_fan.precision import at_least_float32
 from scgan_fan.run_position import POSITION
 
@@ -248,7 +247,6 @@ class FaceModel(BaseModel):
         not done, and whatever comes after it, or restarts it, has to see that."""
         if self.trained_iter > self.saved_iter:
             self.save(POSITION.epoch, self.trained_iter)
-        gather_objects(None)  # nobody leaves before the first process has written: torchrun would then end that one
         get_root_logger().info(f'Stopped by signal {number}; iteration {self.trained_iter} is saved. Continue with '
                                '--auto_resume.')
         sys.exit(128 + number)
@@ -280,6 +278,7 @@ class FaceModel(BaseModel):
         self.divergence.check_losses()
         self.divergence.check_learned(self.networks, self.named_optimizers, self.trained_iter)
         save_checkpoint(self, epoch, current_iter)
+        wait_for_all()  # the first writes; torchrun would end it where another has left
         self.saved_iter = self.trained_iter
         if current_iter == -1 and self.interruption:
             self.interruption.release()
@@ -307,13 +306,13 @@ class FaceModel(BaseModel):
         """Test every sample, log the figures, and keep the main network where it is the best so far."""
         dataset = dataloader.dataset
         results = validate(self, dataset, current_iter, tb_logger, save_img)
-        if self.opt['rank'] != 0:
-            return
-        name = dataset.opt['name']
-        report(self, results, name, current_iter, tb_logger)
-        if self.is_train:
-            self.retention.after_validation(name, results, self.main_network,
-                                            lambda network: network_content(self, network), self.trained_iter)
+        if self.opt['rank'] == 0:
+            name = dataset.opt['name']
+            report(self, results, name, current_iter, tb_logger)
+            if self.is_train:
+                self.retention.after_validation(name, results, self.main_network,
+                                                lambda network: network_content(self, network), self.trained_iter)
+        wait_for_all()
 
     @torch.no_grad()
     def test(self) -> None:

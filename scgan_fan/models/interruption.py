@@ -5,7 +5,7 @@ import threading
 
 import torch
 
-from scgan_fan.models.parallel import is_parallel
+from scgan_fan.parallel import is_parallel
 
 
 class Interruption:

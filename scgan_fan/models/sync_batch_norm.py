@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from scgan_fan.models.parallel import is_parallel, mean_over_processes
+from scgan_fan.parallel import is_parallel, mean_over_processes
 from scgan_fan.precision import at_least_float32
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from scgan_fan.errors import InputError
-from scgan_fan.models.parallel import gather_objects
+from scgan_fan.parallel import gather_objects
 from scgan_fan.run_folder import RunFolder
 
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from scgan_fan.errors import InputError
 from scgan_fan.images import write_image
 from scgan_fan.metrics.validation import ValidationMetrics
-from scgan_fan.models.parallel import gather_interleaved
+from scgan_fan.parallel import gather_interleaved, share_of
 from scgan_fan.pictures import comparison
 
 PICTURE_ROWS = 8
@@ -31,7 +31,7 @@ def validate(model, dataset, current_iter: int | str, tb_logger, save_img: bool)
     name = dataset.opt['name']
     metrics = ValidationMetrics(opt['val'].get('metrics') or {})
     rows: list[dict] = []
-    share = DataLoader(Subset(dataset, range(rank, len(dataset), opt['world_size'])))
+    share = DataLoader(Subset(dataset, share_of(len(dataset))))
     for data in tqdm(share, desc=f'validating {name}', leave=False,
                      disable=rank != 0 or not opt['val'].get('pbar', True)):
         model.feed_data(data)
@@ -44,6 +44,7 @@ def validate(model, dataset, current_iter: int | str, tb_logger, save_img: bool)
             write_image(_image_path(opt, name, data['lq_path'][0], current_iter), images['ours'])
     metrics.rows = {metric: gather_interleaved(values) for metric, values in metrics.rows.items()}
     rows = gather_interleaved(rows)[:PICTURE_ROWS]
+    metrics.prepare()
     if rank != 0:
         return {}
     picture = comparison(rows)

@@ -44,7 +44,8 @@ def test_kernel_distance_does_not_depend_on_the_size_of_the_sets():
 
 
 @pytest.fixture
-def reference(tmp_path):
+def reference(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     for index in range(4):
         write_image(tmp_path / f'reference/{index}.png', picture(index))
     return str(tmp_path / 'reference')

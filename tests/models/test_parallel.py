@@ -13,7 +13,7 @@ PROCESSES = 2
 SHARES = '''
 import copy, torch
 from torch import nn
-from scgan_fan.models.parallel import average_gradients, gather_objects
+from scgan_fan.parallel import average_gradients, gather_objects
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 
 torch.distributed.init_process_group('gloo')

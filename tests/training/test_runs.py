@@ -119,7 +119,7 @@ def test_processes_are_one_with_the_whole_batch(preset, tmp_path, norm, processe
         assert torch.allclose(tensor, b['params'][name], atol=1e-5), name
 
 
-def test_two_processes_validate_as_one(preset, faces, tmp_path):
+def test_two_processes_validate_as_one(preset, faces, tmp_path, monkeypatch):
     """Each tests its share; figures of the whole set and the picture are the same to the last bit."""
     preset['network_g']['up_norm'] = 'none'
     preset['train']['optim_g'] = preset['train']['optim_d'] = {'type': 'SGD', 'lr': 0.0}
@@ -130,7 +130,9 @@ def test_two_processes_validate_as_one(preset, faces, tmp_path):
         detected={'type': 'calculate_detection', 'better': 'higher'},
         fid={'type': 'calculate_fid', 'network': 'dlib', 'reference': str(faces / 'hr'), 'better': 'lower'})
     one, two = ({**preset, 'name': name} for name in ('one', 'two'))
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch_of_one'))
     alone = run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch_of_two'))
     both = torchrun(tmp_path, write_options(tmp_path / 'two.yml', two))
     figures = [re.findall(r'# (\w+): (.*?)\t', log) for log in (alone, both)]
     assert figures[0] == figures[1] and len(figures[0]) == 6 + 3  # psnr, ssim and nme68 need the truth

@@ -4,11 +4,15 @@ Gradients are averaged once, after the last backward of a step, instead of wrapp
 DistributedDataParallel: that cannot run one network twice before a backward when it has batch norm, and every network
 of a semi-cycle runs twice. Without a process group every function does nothing.
 """
+import functools
 from collections.abc import Iterable
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import nn
+
+PATIENCE = timedelta(days=1)
 
 
 def is_parallel() -> bool:
@@ -70,16 +74,45 @@ def broadcast_from_first(networks: Iterable[nn.Module]) -> None:
                 dist.broadcast(tensor, src=0)
 
 
-def gather_objects(value) -> list:
-    """The value of each process, in rank order, on every process."""
+# ---- what need not be fast, and may take long ----
+
+@functools.cache
+def _patient():
+    """A group of all processes for what they reach at times that lie far apart, since one has downloaded, measured or
+    written something: in the usual group a wait of ten minutes (NCCL; gloo: thirty) ends the run."""
+    return dist.new_group(backend='gloo', timeout=PATIENCE)
+
+
+def wait_for_all() -> None:
+    """Go on when every process has come here."""
+    if is_parallel():
+        dist.barrier(_patient())
+
+
+def first_decides(value):
+    """The first process's value, on every process."""
+    values = [value]
+    if is_parallel():
+        dist.broadcast_object_list(values, src=0, group=_patient())
+    return values[0]
+
+
+def gather_objects(value) -> list | None:
+    """The value of each process, in rank order, on the first; None on the others."""
     if not is_parallel():
         return [value]
-    values = [None] * dist.get_world_size()
-    dist.all_gather_object(values, value)
+    values = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
+    dist.gather_object(value, values, dst=0, group=_patient())
     return values
 
 
+def share_of(count: int) -> range:
+    """The numbers of the samples that this process takes, in turn with the others."""
+    return range(dist.get_rank(), count, dist.get_world_size()) if is_parallel() else range(count)
+
+
 def gather_interleaved(values: list) -> list:
-    """The values of samples that the processes took in turn, in the order of the samples."""
-    shares = gather_objects(values)
+    """The values of samples that the processes took in turn, in the order of the samples, on the first process; nothing
+    on the others."""
+    shares = gather_objects(values) or [[]]
     return [share[turn] for turn in range(len(shares[0])) for share in shares if turn < len(share)]
