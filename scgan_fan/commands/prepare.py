@@ -77,7 +77,7 @@ def _add_options(parser: argparse.ArgumentParser, collection: str) -> None:
                         f'blurred. Default: {SHARP} for crops of {SHARP_SIZE} pixels, else 0, which keeps all')
     parser.add_argument('--val_share', type=share, default=0.02, help='of the persons or photographs, for validation. '
                         'Default: %(default)s')
-    parser.add_argument('--detector', default=BOXES if collection in BOXES_TO_CROP_BY else 'auto',
+    parser.add_argument('--detector', default=BOXES if collection in BOXES_TO_CROP_BY else DETECTORS[0],
                         help=f'{", ".join(DETECTORS)}, a file of RetinaFace weights, or {BOXES}: crop by the '
                         'collection\'s own boxes. Default: %(default)s')
     parser.add_argument('--workers', type=positive, default=os.cpu_count(), help='processes. Default: one per core')

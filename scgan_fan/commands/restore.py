@@ -6,6 +6,7 @@ training. Faces that have more pixels already than the network would give them a
 """
 import argparse
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
-from scgan_fan.faces.detection import DETECTORS, MIN_SIZE, retinaface_weights
+from scgan_fan.faces.detection import DETECTORS, MIN_FACE, load_detector
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
 from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, face_size, restore, restore_photo
@@ -47,9 +48,10 @@ def parse_arguments() -> argparse.Namespace:
     add('--aligned', action='store_true', help='every image is one face, cropped as in training')
     add('--only_center_face', action='store_true', help='restore the face nearest to the middle alone')
     add('--force', action='store_true', help='restore faces that are sharp already, too')
-    add('--detector', default='auto', choices=DETECTORS, help='default: retinaface where its weights are, else dlib')
-    add('--min_face', type=positive, default=MIN_SIZE, metavar='PIXELS',
-        help=f'leave smaller faces out; dlib is four times as fast for twice as many. Default: {MIN_SIZE}')
+    add('--detector', default=DETECTORS[0], choices=DETECTORS, help='of faces. Default: %(default)s')
+    add('--min_face', type=positive, default=MIN_FACE, metavar='PIXELS',
+        help='leave out faces whose crop has a smaller side; more is faster. Default: %(default)s')
+    add('--turned', action='store_true', help='find heads that lie or stand upside down, too: four times as long')
     add('--margin', type=float, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
     add('--suffix', default='', help='of the results\' names, after _')
     add('--ext', default='auto', choices=('auto', 'png', 'jpg'), help='of the photographs. Default: as the input\'s')
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         InputError: nothing can be begun: no input, no weights, no such device or detector.
     """
     inputs = find_inputs(arguments.input)
-    retinaface_weights(arguments.detector)  # complain now instead of at each file
+    load_detector(arguments.detector)  # complain now instead of at each file
     device = choose_device(arguments.device)
     restorer = load_restorer(arguments.weights, device)
     work = Work(arguments, restorer, load_upsampler(arguments.bg_upsampler, device))
@@ -170,10 +172,11 @@ class Work:
         self.restore = functools.partial(restore, restorer=restorer, precision=arguments.precision)
         self.restore_photo = functools.partial(
             restore_photo, restorer=restorer, scale=arguments.upscale, detector=arguments.detector,
-            min_size=arguments.min_face, margin=arguments.margin, only_center_face=arguments.only_center_face,
+            min_face=arguments.min_face, turned=arguments.turned, margin=arguments.margin, only_center_face=arguments.only_center_face,
             force=arguments.force, upsampler=upsampler, precision=arguments.precision, batch=arguments.batch)
         self.found = self.restored = self.already = 0
-        self.failures: list[str] = []
+        self.passed = Counter()
+        self.failures = []
 
     def do(self, source: Path) -> None:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""
@@ -197,6 +200,7 @@ class Work:
         yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
         if self.restored < self.found:
             yield 'the others have more pixels than the restorer gives; --force restores them, too'
+        yield from (f'{count} faces were passed over: {reason}' for reason, count in self.passed.items())
         if self.already:
             yield f'{self.already} files are restored already; --overwrite makes them again'
         yield from (f'failed: {failure}' for failure in self.failures)
@@ -230,6 +234,7 @@ class Work:
 
     def _counted(self, result: RestoredPhoto) -> RestoredPhoto:
         self.found += len(result.faces)
+        self.passed += result.passed
         self.restored += sum(face.restored is not None for face in result.faces)
         return result
 

@@ -3,6 +3,8 @@
 A square is its upper left corner and its side, x, y, side, in whole pixels of the photograph: cut and pasted there, a
 face comes back exactly to its place.
 """
+import math
+
 import cv2
 import numpy as np
 
@@ -47,26 +49,38 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
 
 
-def paste_square(background: np.ndarray, face: np.ndarray, square: Square, scale: int) -> None:
+def paste_square(background: np.ndarray, face: np.ndarray, square: Square, scale: int, angle: float = 0) -> None:
     """Paste a restored face into the enlarged photograph, which is changed in place.
 
-    The face fades out towards the border of its square; not one pixel outside the square changes. Colours are left as
+    The face fades out towards the border of its square; not one pixel outside the (turned) square changes. Colours are left as
     the network gives them: SCGAN is trained to keep those of its input, and to match them would bring its noise back.
 
     Args:
         background: the photograph enlarged by ``scale``.
         face: the restored face, square, of any size.
         square: where it was cut, in pixels of the photograph before it was enlarged.
+        angle: as for ``cut_levelled``.
     """
     x, y, side = (scale * number for number in square)
+    face, strength = resize_square(face, side), _fade(side)
+    if angle:
+        room = math.ceil((2 ** 0.5 - 1) / 2 * side)  # the corners of a square that is turned by 45 degrees
+        face, strength = (_turn(picture, -angle, room) for picture in (face, strength))
+        x, y, side = x - room, y - room, side + 2 * room
     height, width = background.shape[:2]
     top, bottom, left, right = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
     if top >= bottom or left >= right:
         return
     there, here = np.s_[top:bottom, left:right], np.s_[top - y:bottom - y, left - x:right - x]
     behind = background[there].astype(np.float32)
-    strength = _fade(side)[here][..., None]
-    background[there] = np.rint(behind + strength * (resize_square(face, side)[here] - behind)).astype(np.uint8)
+    background[there] = np.rint(behind + strength[here][..., None] * (face[here] - behind)).astype(np.uint8)
+
+
+def _turn(picture: np.ndarray, angle: float, room: int) -> np.ndarray:
+    """A square picture turned around its middle within ``room`` of zeros on each side, bilinear."""
+    wide = len(picture) + 2 * room
+    turn = cv2.getRotationMatrix2D(((wide - 1) / 2, (wide - 1) / 2), angle, 1)
+    return cv2.warpAffine(cv2.copyMakeBorder(picture, *4 * [room], cv2.BORDER_CONSTANT), turn, (wide, wide))
 
 
 def _fade(side: int) -> np.ndarray:

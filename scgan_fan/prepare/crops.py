@@ -8,8 +8,9 @@ import numpy as np
 
 from scgan_fan.data.sizes import side_with_room
 from scgan_fan.errors import InputError
-from scgan_fan.faces.crop import BOX_RULES, crop_box, crop_by_box
-from scgan_fan.faces.detection import MIN_SIZE, Face, find_faces
+from scgan_fan.faces.alignment import find_landmarks
+from scgan_fan.faces.crop import BOX_RULES, Face, crop_box, crop_by_box, tilt
+from scgan_fan.faces.detection import MIN_FACE, find_faces
 from scgan_fan.faces.paste import Square, cut_levelled, round_square
 from scgan_fan.images import read_image, write_image
 from scgan_fan.prepare.annotations import read_annotation
@@ -18,7 +19,6 @@ from scgan_fan.prepare.filters import perceptual_hash, sharpness
 
 AROUND = 1.0  # of a known box's longer side: how far around it a detector looks
 MOST_OUTSIDE = 0.1  # of a crop's area beyond the border of the photograph
-LEVEL = 10  # degrees: faces that are turned by more are levelled, where their eyes are known but not all landmarks
 BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the collection's own boxes
 
 
@@ -90,7 +90,7 @@ def cut_faces(record: Record, rules: Rules, folder: Path) -> list[Candidate]:
         return [Candidate(record.name, record.group, 'unreadable image')]
     known = record.faces
     if known is None:
-        known = tuple(KnownFace(landmarks=face.landmarks) for face in _detect(image, rules))
+        known = [KnownFace(landmarks=points) for points in _align(image, _detect(image, rules))]
     return [_cut(image, face, rules, f'{record.name}_{number}', record.group, folder)
             for number, face in enumerate(known)] or [Candidate(record.name, record.group, 'no face found')]
 
@@ -105,7 +105,7 @@ def _cut(image: np.ndarray, known: KnownFace, rules: Rules, name: str, group: st
         _check_place(image, *square, rules)
     except Dropped as dropped:
         return Candidate(name, group, str(dropped), side)
-    angle = _tilt(known) if landmarks is None else 0
+    angle = tilt(known.points) if landmarks is None else 0
     crop = cut_levelled(image, square, angle, rules.size)
     corner_x, corner_y, wide = _add_room(exact, rules.room)
     stored_side = wide if rules.native else side_with_room(rules.size, rules.room)
@@ -154,7 +154,7 @@ def _find_known(image: np.ndarray, known: KnownFace, rules: Rules) -> np.ndarray
     found = [face for face in _detect(region, rules) if _contains(face, middle)] if region.size else []
     if not found:
         raise Dropped('no face found')
-    return found[0].landmarks + (x, y)
+    return _align(region, found[:1])[0] + (x, y)
 
 
 def _contains(face: Face, point: tuple[float, float]) -> bool:
@@ -163,8 +163,13 @@ def _contains(face: Face, point: tuple[float, float]) -> bool:
 
 
 def _detect(image: np.ndarray, rules: Rules) -> list[Face]:
-    # a detector's box is at most somewhat larger than the crop, so that half of the least size is small enough
-    return find_faces(image, rules.detector, max(MIN_SIZE, rules.min_face // 2))
+    # the crop by landmarks may be larger than the one by the box
+    return find_faces(image, rules.detector, max(MIN_FACE, rules.min_face // 2))
+
+
+def _align(image: np.ndarray, faces: list[Face]) -> np.ndarray:
+    """Landmarks (N, 68, 2), pixels."""
+    return find_landmarks(image, [face.crop() for face in faces])[0]
 
 
 def _square(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> tuple[float, float, float]:
@@ -180,15 +185,6 @@ def _add_room(square: tuple[float, float, float], room: float) -> Square:
     wide = side_with_room(round(side), room)
     around = (wide - round(side)) / 2
     return round(x - around), round(y - around), wide
-
-
-def _tilt(known: KnownFace) -> float:
-    """Degrees by which the eye on the right lies below the one on the left, where that is more than ``LEVEL``."""
-    if known.points is None:
-        return 0
-    across, down = known.points[1] - known.points[0]
-    tilt = float(np.degrees(np.arctan2(down, across)))
-    return tilt if abs(tilt) > LEVEL else 0
 
 
 def _check_place(image: np.ndarray, x: int, y: int, side: int, rules: Rules) -> None:

@@ -146,7 +146,7 @@ def test_aligned(restore, inputs, tmp_path, capsys):
     (('-i', '.', '--bg_upsampler', 'nowhere.pth'), 'nowhere.pth: no such file'),
 ])
 def test_nothing_can_begin(line, said, inputs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('scgan_fan.faces.detection.RETINAFACE_FILE', 'none.pth')
+    monkeypatch.setattr('scgan_fan.faces.detectors.retinaface.FILE', 'none.pth')
     monkeypatch.chdir(inputs)
     write_image(inputs / 'a.png', photo([]))
     if '--bg_upsampler' in line:

@@ -5,81 +5,93 @@ import torch
 from photos import photo
 
 from scgan_fan.errors import InputError
-from scgan_fan.faces import detection
-from scgan_fan.faces.crop import crop_box
-from scgan_fan.faces.detection import find_faces, find_landmarks
+from scgan_fan.faces.alignment import find_landmarks
+from scgan_fan.faces.detection import DETECTORS, find_and_count, find_faces
+from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
 
 
 def overlap(face, square) -> float:
     """Intersection over union of a found face's crop and a square (x, y, side)."""
-    x, y, side = crop_box(face.landmarks)
+    crop = face.crop()
+    x, y, side = crop.x, crop.y, crop.side
     u, v, length = square
     shared = max(0, min(x + side, u + length) - max(x, u)) * max(0, min(y + side, v + length) - max(y, v))
     return shared / (side**2 + length**2 - shared)
 
 
-def test_several_faces_the_largest_first():
+both = pytest.mark.parametrize('detector', ['centerface', 'dlib'])
+
+
+@both
+def test_several_faces_the_largest_first(detector):
     squares = [(20, 60, 120), (180, 20, 60), (250, 150, 32)]
-    faces = find_faces(photo(squares), 'dlib')
+    faces = find_faces(photo(squares), detector)
     assert len(faces) == 3
     assert all(overlap(face, square) > 0.7 for face, square in zip(faces, squares))
-    assert all(face.landmarks.shape == (68, 2) and face.score > 0 for face in faces)
+    landmarks, confidence = find_landmarks(photo(squares), [face.crop() for face in faces])
+    assert landmarks.shape == (3, 68, 2) and (confidence > 0.5).all() and all(face.score > 0 for face in faces)
+    assert all(overlap(face, square) > 0.7 for face, square in zip(faces, squares))
 
 
+@both
 @pytest.mark.parametrize('side', [120, 24])
-def test_one_face(side):
-    face, = find_faces(photo([(90, 70, side)]), 'dlib')
+def test_one_face(side, detector):
+    face, = find_faces(photo([(90, 70, side)]), detector)
     assert overlap(face, (90, 70, side)) > 0.7
     assert 0.7 * side < face.size < 1.1 * side
 
 
-def test_no_face():
-    assert find_faces(photo([]), 'dlib') == []
+@both
+def test_no_face(detector):
+    assert find_faces(photo([]), detector) == []
 
 
 @pytest.mark.parametrize('height, width', [(1, 1), (3, 400), (400, 3)])
-def test_photographs_too_small_for_a_face(height, width):
-    assert find_faces(photo([], height, width), 'dlib') == []
+@both
+def test_photographs_too_small_for_a_face(detector, height, width):
+    assert find_faces(photo([], height, width), detector) == []
 
 
-def test_smaller_faces_are_left_out():
+@both
+def test_smaller_faces_are_left_out(detector):
     image = photo([(20, 60, 120), (250, 150, 32)])
-    assert len(find_faces(image, 'dlib', min_size=16)) == 2
-    assert len(find_faces(image, 'dlib', min_size=60)) == 1
+    assert len(find_faces(image, detector, min_face=16)) == 2
+    assert len(find_faces(image, detector, min_face=60)) == 1
 
 
-def test_always_the_same():
-    first, second = (find_faces(photo([(90, 70, 50), (200, 30, 40)]), 'dlib') for _ in range(2))
+@both
+def test_always_the_same(detector):
+    first, second = (find_faces(photo([(90, 70, 50), (200, 30, 40)]), detector) for _ in range(2))
     assert [face.box for face in first] == [face.box for face in second]
-    assert all(np.array_equal(a.landmarks, b.landmarks) for a, b in zip(first, second))
+    assert all(np.array_equal(a.points, b.points) for a, b in zip(first, second))
 
 
-def test_tiles_cut_no_face(monkeypatch):
-    """At a tenth of the tiles' size every face lies across an edge of some tile at some enlargement."""
+@pytest.mark.parametrize('detector, tile, least', [(dlib_hog, 400, 20), (centerface, 256, 10)])
+def test_tiles_cut_no_face(monkeypatch, detector, tile, least):
+    """At a fraction of the tiles' size every face lies across an edge of some tile at some enlargement."""
     squares = [(60, 100, 100), (170, 40, 45), (250, 150, 32)]
-    monkeypatch.setattr(detection, 'TILE', 400)
+    monkeypatch.setattr(detector, 'TILE', tile)
     seen = []
-    detect = detection._in_tile
-    monkeypatch.setattr(detection, '_in_tile', lambda *args: seen.append(args[0].shape) or detect(*args))
-    faces = find_faces(photo(squares), 'dlib')
-    assert len(seen) > 20
+    detect = detector._detect
+    monkeypatch.setattr(detector, '_detect', lambda part: seen.append(part.shape) or detect(part))
+    faces = find_faces(photo(squares), 'dlib' if detector is dlib_hog else 'centerface')
+    assert len(seen) > least and max(max(shape) for shape in seen) <= tile
     assert len(faces) == 3 and all(overlap(face, square) > 0.7 for face, square in zip(faces, squares))
 
 
 def test_landmarks_of_no_boxes():
-    assert find_landmarks(photo([]), np.zeros((0, 4))).shape == (0, 68, 2)
+    assert [part.shape for part in find_landmarks(photo([]), [])] == [(0, 68, 2), (0,)]
 
 
 def test_unknown_detector():
-    with pytest.raises(InputError, match="'haar' is none of auto, retinaface, dlib, nor a file"):
+    with pytest.raises(InputError, match="'haar' is none of centerface, retinaface, dlib, nor a file"):
         find_faces(photo([]), 'haar')
 
 
 def test_retinaface_is_not_downloaded(monkeypatch):
-    monkeypatch.setattr(detection, 'RETINAFACE_FILE', 'nowhere.pth')
+    monkeypatch.setattr(retinaface, 'FILE', 'nowhere.pth')
     with pytest.raises(InputError, match='weights of RetinaFace are not there; put https://'):
         find_faces(photo([]), 'retinaface')
-    assert detection.retinaface_weights('auto') is None
 
 
 def test_retinaface_of_another_network(tmp_path):
@@ -104,14 +116,15 @@ class OneAnchor:
 
 
 def test_boxes_of_retinaface(monkeypatch, tmp_path):
-    monkeypatch.setattr(detection, 'RETINAFACE_FILE', 'weights.pth')
+    monkeypatch.setattr(retinaface, 'FILE', 'weights.pth')
     monkeypatch.setattr(torch.hub, 'get_dir', lambda: str(tmp_path))
     (tmp_path / 'checkpoints').mkdir()
     (tmp_path / 'checkpoints/weights.pth').touch()
     network = OneAnchor()
-    monkeypatch.setattr(detection, '_retinaface', lambda weights: network)
+    monkeypatch.setattr(retinaface, 'load', lambda weights: network)
     image = photo([])
-    face, = find_faces(image)
+    face, = find_faces(image, 'retinaface')
     assert face.box == pytest.approx((6.5 * 16 - 32, 7.5 * 16 - 32, 6.5 * 16 + 32, 7.5 * 16 + 32), abs=1e-3)
     assert face.score == pytest.approx(0.95)
+    assert face.points == pytest.approx(np.tile((6.5 * 16, 7.5 * 16), (5, 1)), abs=1e-3)
     assert np.array_equal(network.images[0, 0], image[..., 2])  # BGR

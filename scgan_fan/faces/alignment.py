@@ -1,0 +1,79 @@
+"""Where the 68 landmarks of a found face are, by the shipped FAN."""
+import functools
+
+import numpy as np
+import torch
+
+from scgan_fan.faces.crop import MARGIN, Crop, Face, crop_box, tilt
+from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.faces.landmarks import decode_heatmaps
+from scgan_fan.faces.paste import cut_levelled, round_square
+
+# Sides of what FAN sees / of the crop: with some room, for it cannot put a landmark outside, but does not mind a face
+# that is smaller than in training.
+FIRST_LOOK, SECOND_LOOK = 1.25, 1.1
+BATCH = 32
+FIVE_POINTS = slice(36, 42), slice(42, 48), [30], [48], [54]  # eyes, nose, corners of the mouth
+
+
+def find_landmarks(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+    """68 landmarks of each face. FAN looks twice: at the crop that the detector's box gives, then at the one that its
+    own first answer gives, the kind that it was trained on.
+
+    Args:
+        image: ``uint8`` RGB (height, width, 3).
+        crops: from ``faces.crop.Face.crop``; FAN sees the faces levelled as they are.
+
+    Returns:
+        landmarks: ``float32`` (N, 68, 2), iBUG order, x then y, pixels of the photograph.
+        confidence: (N,) mean height of the heatmaps' peaks, about 0 to 1.
+    """
+    landmarks, _ = _look(image, [_widen(crop, FIRST_LOOK) for crop in crops])
+    return _look(image, [_widen(crop_landmarks(points, crop.angle), SECOND_LOOK)
+                         for points, crop in zip(landmarks, crops)])
+
+
+def align(image: np.ndarray, faces: list[Face]) -> list[Face]:
+    """The faces with the box and the five points that their 68 landmarks give."""
+    landmarks, _ = find_landmarks(image, [face.crop() for face in faces])
+    return [_by_landmarks(points, face.score) for points, face in zip(landmarks, faces)]
+
+
+def _by_landmarks(landmarks: np.ndarray, score: float) -> Face:
+    points = np.stack([landmarks[part].mean(axis=0) for part in FIVE_POINTS])
+    crop = crop_landmarks(landmarks, tilt(points), margin=1)
+    return Face((crop.x, crop.y, crop.x + crop.side, crop.y + crop.side), points, score, 'landmarks')
+
+
+def crop_landmarks(landmarks: np.ndarray, angle: float = 0, margin: float = MARGIN) -> Crop:
+    """``crop_box`` of a face turned by ``angle``, see ``Crop``; landmarks (68, 2) in pixels of the photograph."""
+    level = Crop(-0.5, -0.5, 1, angle).matrix(1)  # around the photograph's corner, which stays where it is
+    x, y, side = crop_box(landmarks @ level[:, :2].T, margin)
+    middle = (x + side / 2, y + side / 2) @ level[:, :2]
+    return Crop(*(middle - side / 2).tolist(), side, angle)
+
+
+def _widen(crop: Crop, factor: float) -> Crop:
+    more = (factor - 1) * crop.side / 2
+    return Crop(crop.x - more, crop.y - more, factor * crop.side, crop.angle)
+
+
+@torch.inference_mode()
+def _look(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
+    """What ``find_landmarks`` returns, of one look at each crop."""
+    fan, size = _fan()
+    found, peaks = [np.zeros((0, 68, 2), np.float32)], [np.zeros(0, np.float32)]
+    squares = [Crop(*round_square((crop.x, crop.y, crop.side)), crop.angle) for crop in crops]
+    for start in range(0, len(crops), BATCH):
+        part = squares[start:start + BATCH]
+        cut = np.stack([cut_levelled(image, (square.x, square.y, square.side), square.angle, size) for square in part])
+        landmarks, peak = decode_heatmaps(fan(torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255)[-1],
+                                          fan.stem_stride)
+        found.append(np.stack([square.to_photo(points, size) for square, points in zip(part, landmarks.numpy())]))
+        peaks.append(peak.mean(dim=1).numpy())
+    return np.concatenate(found).astype(np.float32), np.concatenate(peaks)
+
+
+@functools.cache
+def _fan():
+    return load_fan('fan64')

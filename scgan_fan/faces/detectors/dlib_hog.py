@@ -1,0 +1,42 @@
+"""dlib's detector: HOG and SVM, frontal faces; its boxes are coarse, so that FAN says where the faces are."""
+import functools
+
+import numpy as np
+
+from scgan_fan.errors import InputError
+from scgan_fan.faces.alignment import align
+from scgan_fan.faces.crop import Face
+from scgan_fan.faces.tiles import find_in_tiles
+
+WINDOW = 80  # pixels: the smallest face that it sees
+TILE = 1200  # pixels; about 30 MB
+OVERLAP = 240  # a face of two windows, and some surroundings
+
+
+def find(image: np.ndarray, min_face: float) -> list[Face]:
+    """The faces in a photograph.
+
+    Args:
+        image: ``uint8`` RGB (height, width, 3).
+        min_face: side of the smallest crop that is wanted, pixels. It takes four times as long for half of the size.
+
+    Raises:
+        InputError: dlib is not installed.
+    """
+    return align(image, find_in_tiles(image, WINDOW / min_face, _detect, TILE, OVERLAP))
+
+
+def _detect(image: np.ndarray) -> list[Face]:
+    rectangles, scores, _ = load().run(image, 0, 0.0)
+    return [Face((r.left(), r.top(), r.right() + 1, r.bottom() + 1), None, score, 'dlib')
+            for r, score in zip(rectangles, scores)]
+
+
+@functools.cache
+def load():
+    """The detector. Raises InputError where dlib is not installed."""
+    try:
+        import dlib
+    except ImportError as error:
+        raise InputError('detector dlib: dlib is not installed; pip install dlib-bin') from error
+    return dlib.get_frontal_face_detector()
