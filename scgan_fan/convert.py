@@ -12,8 +12,9 @@ from pathlib import Path
 
 import torch
 
-from scgan_fan.checkpoint import save_atomically, written_whole
+from scgan_fan.checkpoint import save_atomically
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.files import written_whole
 from scgan_fan.network_loader import CHANNEL_ORDERS, METADATA_KEY, RestorerWeights, build, read_weights
 
 SUFFIXES = ('.pth', '.safetensors')
@@ -88,7 +89,7 @@ def _write(weights: RestorerWeights, target: Path, facts: dict) -> None:
         save_atomically({'params': tensors, **facts}, target)
         return
     from safetensors.torch import save
-    with written_whole(target) as file:
+    with written_whole(target, durable=True) as file:
         file.write(save(tensors, {METADATA_KEY: json.dumps(facts)}))
 
 

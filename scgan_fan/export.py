@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from drawn_faces import degrade_hidden, draw_face
-from scgan_fan.checkpoint import written_whole
 from scgan_fan.convert import check_target, origin
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.files import written_whole
 from scgan_fan.images import to_tensor
 from scgan_fan.network_loader import METADATA_KEY, RELEASED_SIZE, OnnxNetwork, Restorer, load_restorer
 
@@ -63,7 +63,7 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
     if not difference <= TOLERANCES[dtype]:  # NaN, too
         raise InputError(f'{target}: not written: differs from PyTorch by {difference:.2g}, more than '
                          f'{TOLERANCES[dtype]:.2g}{"; export it without --half" if half else ""}')
-    with written_whole(target) as file:
+    with written_whole(target, durable=True) as file:
         file.write(data)
     return difference
 

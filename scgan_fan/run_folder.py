@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from scgan_fan.checkpoint import PART, read_checkpoint, save_atomically
+from scgan_fan.checkpoint import read_checkpoint, save_atomically
 from scgan_fan.errors import InputError
+from scgan_fan.files import PART
 
 
 class RunFolder:

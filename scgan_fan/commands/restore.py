@@ -1,10 +1,11 @@
 """Restore the faces in photographs and videos; what is no face is only enlarged.
 
 Photographs: OUT/restored_imgs, and each face in OUT/cropped_faces (as the network sees it), OUT/restored_faces and
-OUT/cmp (both side by side). Videos: OUT/restored_videos. With --aligned every image is one face, cropped as in
+OUT/cmp (both side by side). Videos: OUT/restored_videos, MP4 with their sound. With --aligned every image is one face, cropped as in
 training. Faces that have more pixels already than the network would give them are left alone.
 """
 import argparse
+import contextlib
 import functools
 from collections import Counter
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS, MIN_FACE, load_detector
 from scgan_fan.faces.paste import resize_square
-from scgan_fan.images import SUFFIXES, Photo, read_photo, write_image, write_photo
+from scgan_fan.images import SUFFIXES, Photo, file_type, read_image, read_photo, write_image, write_photo
 from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, face_size, restore, restore_photo
 from scgan_fan.network_loader import Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
 from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
-from scgan_fan.video import VideoReader, video_writer
+from scgan_fan.video import enlarge_video
 
 EXAMPLES = """examples:
   scgan-fan restore -i holiday.jpg -o restored
@@ -142,18 +143,29 @@ class Results:
         """Write the crop and, where there is one, the restored face, beside the crop and alone.
 
         Raises:
-            InputError: one is there already.
+            InputError: those of another face are there already.
         """
-        self._write_new(self._face_path('cropped_faces', source, index), crop)
+        cropped, beside, alone = (self._face_path(folder, source, index)
+                                  for folder in ('cropped_faces', 'cmp', 'restored_faces'))
+        if not self.overwrite:
+            _refuse_other(cropped, crop)
+        write_image(cropped, crop)
         if restored is not None:
-            beside = np.hstack([resize_square(crop, len(restored)), restored])
-            self._write_new(self._face_path('cmp', source, index), beside)
-            self._write_new(self._face_path('restored_faces', source, index), restored)
+            write_image(beside, np.hstack([resize_square(crop, len(restored)), restored]))
+            write_image(alone, restored)
 
-    def _write_new(self, path: Path, image: np.ndarray) -> None:
-        if path.exists() and not self.overwrite:
-            raise InputError(f'{path}: is there already; give --overwrite, --suffix or another -o')
-        write_image(path, image)
+
+def is_done(path: Path) -> bool:
+    """Whether a result is there; an empty file, which a power cut may leave, is none."""
+    return path.is_file() and path.stat().st_size > 0
+
+
+def _refuse_other(path: Path, crop: np.ndarray) -> None:
+    """Raise InputError where another face than ``crop`` is there; the same one was left by a run that was stopped."""
+    with contextlib.suppress(InputError):
+        if not is_done(path) or np.array_equal(read_image(path), crop):
+            return
+    raise InputError(f'{path}: another face is there already; give --overwrite, --suffix or another -o')
 
 
 class Work:
@@ -182,7 +194,7 @@ class Work:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""
         try:
             path = self.results.path(source)
-            if path.exists() and not self.arguments.overwrite:
+            if is_done(path) and not self.arguments.overwrite:
                 self.already += 1
             elif self.arguments.aligned:
                 self._restore_aligned(source)
@@ -192,7 +204,7 @@ class Work:
                 self._restore_photo(source, path)
         except InputError as error:
             self.failures.append(str(error))
-        except OSError as error:  # in writing: no space, no permission
+        except OSError as error:  # in looking for results: a name that is too long, no permission
             self.failures.append(f'{source}: {error}; its results are not complete')
 
     def report(self) -> Iterator[str]:
@@ -219,6 +231,7 @@ class Work:
 
     def _restore_photo(self, source: Path, path: Path) -> None:
         photo = read_photo(source)
+        file_type(path, *(self.arguments.upscale * side for side in photo.pixels.shape[1::-1]))  # before all the work
         result = self._counted(self.restore_photo(photo.pixels))
         alpha = None if photo.alpha is None else enlarge_bicubic(photo.alpha, self.arguments.upscale)
         for index, face in enumerate(result.faces):
@@ -226,11 +239,8 @@ class Work:
         write_photo(path, Photo(result.image, alpha, photo.profile))
 
     def _restore_video(self, source: Path, path: Path) -> None:
-        video = VideoReader(source)
-        size = tuple(self.arguments.upscale * length for length in video.size)
-        with video_writer(path, video.fps, size, sound=source) as write:
-            for frame in tqdm(video, total=video.announced, unit='frame', leave=False):
-                write(self._counted(self.restore_photo(frame)).image)
+        enlarge_video(source, path, self.arguments.upscale,
+                      lambda frame: self._counted(self.restore_photo(frame)).image)
 
     def _counted(self, result: RestoredPhoto) -> RestoredPhoto:
         self.found += len(result.faces)

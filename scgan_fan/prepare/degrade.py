@@ -50,11 +50,12 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     source, side = open_source(sharp), SCALE * size
     make_bad = Degradation(preset, PRESETS[preset](side))
     try:
-        for index, key in enumerate(tqdm(source.keys, unit='image')):
-            image = make_bad(read_crop(source, index, side, room), size, _randomness(seed, key))
-            write_image(Path(output) / f'{unquote(key, errors="surrogateescape")}.png', image)
+        Path(output).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f'{output}: cannot be written ({error.strerror}); choose another folder') from error
+    for index, key in enumerate(tqdm(source.keys, unit='image')):
+        image = make_bad(read_crop(source, index, side, room), size, _randomness(seed, key))
+        write_image(Path(output) / f'{unquote(key, errors="surrogateescape")}.png', image)
     return len(source)
 
 

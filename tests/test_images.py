@@ -1,0 +1,91 @@
+"""Images of every kind: what is read comes out as it looks, and what cannot be is said."""
+import numpy as np
+import pytest
+from PIL import Image
+
+from scgan_fan.errors import InputError
+from scgan_fan.images import Photo, read_image, read_photo, write_image, write_photo
+
+GREY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
+
+
+@pytest.mark.parametrize('values', [
+    GREY / np.float32(255), GREY.astype(np.int32), GREY.astype(np.int32) * 257, GREY.astype(np.uint16),
+    GREY.astype(np.uint16) * 257, (GREY / 255 * 4095).astype(np.uint16), (GREY / 255 * 1023).astype(np.uint16)])
+def test_deep_greys_look_as_they_should(tmp_path, values):
+    """Floating-point ones from 0 to 1; integers of 8, 10, 12 and 16 bits in a wider place."""
+    Image.fromarray(values).save(tmp_path / 'deep.tif')
+    for pixels in (read_image(tmp_path / 'deep.tif', convert=True), read_photo(tmp_path / 'deep.tif').pixels):
+        assert np.abs(pixels.astype(int) - GREY[..., None]).max() <= 1
+
+
+@pytest.mark.parametrize('orientation', range(1, 9))
+def test_deep_greys_are_upright(tmp_path, orientation):
+    for name, values in (('deep.tif', GREY.astype(np.uint16) * 257), ('grey.tif', GREY)):
+        Image.fromarray(values[:4]).save(tmp_path / name, tiffinfo={274: orientation})
+    assert np.array_equal(read_photo(tmp_path / 'deep.tif').pixels, read_photo(tmp_path / 'grey.tif').pixels)
+
+
+@pytest.mark.parametrize('values', [
+    np.float32([[0, 1.5]]), np.float32([[0, np.nan]]), np.float32([[-1, 1]]), np.int32([[0, 65536]]),
+    np.int32([[-5, 5]])])
+def test_greys_without_a_known_white_are_refused(tmp_path, values):
+    Image.fromarray(values).save(tmp_path / 'deep.tif')
+    with pytest.raises(InputError, match='deep.tif: grey values from .* they may reach from 0 to '):
+        read_image(tmp_path / 'deep.tif', convert=True)
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.tif'])
+def test_colours_of_12_bits_in_16_are_refused(tmp_path, name):
+    cv2 = pytest.importorskip('cv2')
+    colours = np.random.default_rng(0).integers(0, 4096, (8, 8, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / name), colours)
+    with pytest.raises(InputError, match='colours of 16 bits of which 12 or fewer are used'):
+        read_image(tmp_path / name)
+    cv2.imwrite(str(tmp_path / name), colours * 16)
+    assert np.abs(read_image(tmp_path / name)[..., ::-1] - colours / 16).max() <= 1
+
+
+@pytest.mark.parametrize('name', ['a.tif', 'a.gif', 'a.webp', 'a.png'])
+def test_one_of_several_pictures_is_not_taken_without_a_word(tmp_path, name):
+    first, second = Image.new('RGB', (8, 8)), Image.new('RGB', (8, 8), 'red')
+    first.save(tmp_path / name, save_all=True, append_images=[second])
+    with pytest.raises(InputError, match=f'{name}: holds 2 pictures, as pages or as an animation; give each'):
+        read_photo(tmp_path / name)
+
+
+def test_a_thumbnail_is_no_picture_of_its_own(tmp_path):
+    photo, small = Image.new('RGB', (8, 8), 'red'), Image.new('RGB', (4, 4))
+    small.encoderinfo = {'tiffinfo': {254: 1}}
+    photo.save(tmp_path / 'a.tif', save_all=True, append_images=[small])
+    photo.save(tmp_path / 'a.jpg', 'MPO', save_all=True, append_images=[small])
+    for name in ('a.tif', 'a.jpg'):
+        assert read_photo(tmp_path / name).pixels.shape == (8, 8, 3) and read_photo(tmp_path / name).pixels[0, 0, 0] > 250
+
+
+def test_too_large_is_not_called_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 2_000_000)
+    write_image(tmp_path / 'large.png', np.zeros((2000, 2001, 3), np.uint8))
+    with pytest.raises(InputError, match='large.png: too large, at most 4 million pixels are read; reduce or cut it'):
+        read_photo(tmp_path / 'large.png')
+
+
+@pytest.mark.parametrize('name, said', [
+    ('a.webp', 'the sides of a WEBP image have at most 16383'), ('a.jpg', 'the sides of a JPEG image have at most 65500'),
+    ('a', 'images are not written as files without a suffix'), ('a.psd', 'images are not written as .psd')])
+def test_what_a_file_type_does_not_hold(tmp_path, name, said):
+    with pytest.raises(InputError, match=f'{name}: .*{said}; write a .png'):
+        write_image(tmp_path / name, np.zeros((1, 65501, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
+    write_image(tmp_path / 'a.png', np.zeros((8, 8, 3), np.uint8))
+    before = (tmp_path / 'a.png').read_bytes()
+
+    def fail(*_, **__):
+        raise ValueError('whatever the encoder says')
+    monkeypatch.setattr(Image.Image, 'save', fail)
+    with pytest.raises(InputError, match='a.png: PNG cannot hold it .whatever the encoder says'):
+        write_photo(tmp_path / 'a.png', Photo(np.ones((8, 8, 3), np.uint8)))
+    assert (tmp_path / 'a.png').read_bytes() == before and len(list(tmp_path.iterdir())) == 1
