@@ -3,6 +3,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
 

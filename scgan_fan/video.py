@@ -2,7 +2,6 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import av
 import cv2

