@@ -5,7 +5,7 @@ DistributedDataParallel: that cannot run one network twice before a backward whe
 of a semi-cycle runs twice. Without a process group every function does nothing.
 """
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import torch
@@ -95,6 +95,17 @@ def first_decides(value):
     if is_parallel():
         dist.broadcast_object_list(values, src=0, group=_patient())
     return values[0]
+
+
+def largest_of_all(value: int) -> Callable[[], int]:
+    """Begin to find the largest of the processes' values, beside all other work; what is returned gives it."""
+    largest = torch.tensor(value)
+    work = dist.all_reduce(largest, dist.ReduceOp.MAX, group=_patient(), async_op=True)
+
+    def result() -> int:
+        work.wait()
+        return int(largest)
+    return result
 
 
 def gather_objects(value) -> list | None:

@@ -32,13 +32,14 @@ class SpectralNorm(nn.Module):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix.detach())
-            return weight / torch.dot(self.u, torch.mv(matrix, self.v))
+            u, v = self.u.clone(), self.v.clone()  # the backward needs these, whatever later forwards make of the buffers
+            return weight / torch.dot(u, torch.mv(matrix, v))
 
     @torch.no_grad()
     def _iterate(self, matrix: torch.Tensor) -> None:
-        # new tensors, not new values: the backwards of earlier forwards still need the old ones
-        self.v = F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=self.eps)
-        self.u = F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps)
+        # in place: a CUDA graph, once recorded, reads and writes the same memory for ever
+        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0, eps=self.eps))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0, eps=self.eps))
 
 
 def spectral_norm(layer: Layer) -> Layer:

@@ -164,9 +164,15 @@ class FaceModel(BaseModel):
     def feed_data(self, data: dict) -> None:
         """Low-resolution faces and, where there are any, sharp ones (for some models unpaired in training) and the
         frozen FAN's heatmaps of those."""
-        self.lq = data['lq'].to(self.device, memory_format=self.memory_format)
-        self.gt: Any = data['gt'].to(self.device, memory_format=self.memory_format) if 'gt' in data else None
-        self.heatmaps = data['heatmaps'].to(self.device) if 'heatmaps' in data else None
+        self.lq = self.send(data['lq'], self.memory_format)
+        self.gt: Any = self.send(data['gt'], self.memory_format) if 'gt' in data else None
+        self.heatmaps = self.send(data['heatmaps']) if 'heatmaps' in data else None
+
+    def send(self, tensor: torch.Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> torch.Tensor:
+        """A tensor of the processor on the device. No waiting: a GPU copies from pinned memory while others are busy."""
+        if self.device.type == 'cuda':
+            tensor = tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.contiguous(memory_format=memory_format)
 
     def draw(self, purpose: int, current_iter: int, distribution, *shape: int) -> torch.Tensor:
         """Random numbers for this process's samples, (samples, *shape); ``distribution``: torch.randn or torch.rand.
@@ -177,7 +183,7 @@ class FaceModel(BaseModel):
         seed = np.random.SeedSequence((self.opt['manual_seed'], current_iter, purpose)).generate_state(1)[0]
         generator = torch.Generator().manual_seed(int(seed))
         numbers = distribution(len(self.lq) * self.opt['world_size'], *shape, generator=generator)
-        return numbers[self.opt['rank']::self.opt['world_size']].to(self.device)
+        return self.send(numbers[self.opt['rank']::self.opt['world_size']])
 
     def autocast(self):
         """The context of a forward pass in the precision of the option file."""
@@ -190,10 +196,11 @@ class FaceModel(BaseModel):
 
     def each_microbatch(self, microbatches: Iterable) -> Iterator:
         """One microbatch after the other; spectral norms begin each where they began the first, as for the whole."""
-        begun = [(norm.u, norm.v) for norm in self.spectral_norms]
+        begun = [(norm.u.clone(), norm.v.clone()) for norm in self.spectral_norms]
         for microbatch in microbatches:
             for norm, (u, v) in zip(self.spectral_norms, begun):
-                norm.u, norm.v = u, v
+                norm.u.copy_(u)
+                norm.v.copy_(v)
             yield microbatch
 
     @contextmanager
@@ -237,7 +244,7 @@ class FaceModel(BaseModel):
 
     def update_learning_rate(self, current_iter: int, warmup_iter: int = -1) -> None:
         """Begin an iteration, as BasicSR's loop does here; where a signal asks to stop, save and leave the program."""
-        self.interruption = self.interruption or Interruption(self.device)
+        self.interruption = self.interruption or Interruption()
         if number := self.interruption.agreed():
             self._leave(number)
         super().update_learning_rate(current_iter, warmup_iter)

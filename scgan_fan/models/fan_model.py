@@ -28,8 +28,8 @@ class FANModel(FaceModel):
 
     def feed_data(self, data: dict) -> None:
         """Images in [-1, 1] -> [0, 1], FAN's range, and landmarks."""
-        self.lq = data['lq'].to(self.device, memory_format=self.memory_format).add(1).div(2)
-        self.landmarks = data['landmarks'].to(self.device)
+        self.lq = self.send(data['lq'], self.memory_format).add(1).div(2)
+        self.landmarks = self.send(data['landmarks'])
 
     def optimize_parameters(self, current_iter: int) -> None:
         """One step on the fed batch."""

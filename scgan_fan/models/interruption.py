@@ -2,24 +2,18 @@
 import os
 import signal
 import threading
+from collections.abc import Callable
 
-import torch
-
-from scgan_fan.parallel import is_parallel
+from scgan_fan.parallel import is_parallel, largest_of_all
 
 
 class Interruption:
-    """Notes the first SIGTERM or SIGINT from now on; the second ends the process at once.
+    """Notes the first SIGTERM or SIGINT from now on; the second ends the process at once."""
 
-    Args:
-        device: where the processes of a run exchange tensors.
-    """
-
-    def __init__(self, device: torch.device):
-        self._device = device
+    def __init__(self):
         self._process = os.getpid()
         self._noted = 0
-        self._vote: torch.Tensor | None = None
+        self._vote: Callable[[], int] | None = None
         self._before = {}
         if threading.current_thread() is threading.main_thread():  # Python gives no other thread signals
             self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -43,11 +37,10 @@ class Interruption:
         """The number of the signal to stop for, 0 for none: the same in all processes in the same iteration.
 
         Each may have got its signal in another iteration, or none, so they vote in each. What counts is the vote of the
-        iteration before: it is there already, where waiting for this one's would hold up a GPU.
+        iteration before: it is there already. No GPU counts the votes, or each would wait until its work is done.
         """
         if not is_parallel():
             return self._noted
-        decided = 0 if self._vote is None else int(self._vote)
-        self._vote = torch.full((), self._noted, device=self._device)
-        torch.distributed.all_reduce(self._vote, torch.distributed.ReduceOp.MAX)
+        decided = 0 if self._vote is None else self._vote()
+        self._vote = largest_of_all(self._noted)
         return decided

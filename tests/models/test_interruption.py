@@ -5,14 +5,13 @@ import signal
 import time
 
 import pytest
-import torch
 
 from scgan_fan.models.interruption import Interruption
 
 
 @pytest.fixture
 def interruption():
-    noted = Interruption(torch.device('cpu'))
+    noted = Interruption()
     yield noted
     noted.release()
 
