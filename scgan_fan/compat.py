@@ -4,8 +4,11 @@ Nothing of BasicSR is edited: its functions are replaced in memory when the plug
 the plugin can be imported are in ``scgan_fan_startup``.
 """
 import errno
+import functools
+import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from basicsr.data.data_sampler import EnlargedSampler
 from basicsr.data.prefetch_dataloader import PrefetchGenerator
 from basicsr.utils import check_resume, dist_util, options
 
+from scgan_fan.data.geometry_check import check_geometry
 from scgan_fan.errors import InputError
 from scgan_fan.options import make_whole
 from scgan_fan.parallel import first_decides
@@ -73,12 +77,12 @@ def hand_positions_to_datasets() -> None:
         if not hasattr(self.dataset, 'set_epoch'):
             return plain_order(self)
         generator = torch.Generator().manual_seed(self.epoch)
-        positions = torch.randperm(self.total_size, generator=generator)[self.rank::self.num_replicas]
-        return iter(positions[POSITION.used_before_resume(self.epoch, self.num_samples):].tolist())
+        positions = torch.randperm(self.total_size, generator=generator)[POSITION.used:]
+        return iter(positions[self.rank::self.num_replicas].tolist())
 
     def set_epoch(self, epoch):
         plain_set_epoch(self, epoch)
-        POSITION.epoch = epoch
+        POSITION.begin(epoch)
         if hasattr(self.dataset, 'set_epoch'):
             self.dataset.set_epoch(epoch)
 
@@ -121,13 +125,15 @@ def report_errors_of_the_prefetcher() -> None:
 
 def mend_train_script(train) -> None:
     """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are;
-    ``copy_opt_file`` leaves a file that is based on others without them.
+    ``copy_opt_file`` leaves a file that is based on others without them; for ``create_train_val_dataloader`` see ``for_all_iterations``.
 
     Args:
         train: the module of ``basicsr/train.py``, be it ``__main__`` or ``basicsr.train``.
     """
     train.load_resume_state = load_resume_state
     train.copy_opt_file = copy_opt_file
+    create_loaders = train.create_train_val_dataloader
+    train.create_train_val_dataloader = for_all_iterations(getattr(create_loaders, '__wrapped__', create_loaders))
 
 
 @dist_util.master_only
@@ -158,13 +164,31 @@ def load_resume_state(opt: dict) -> dict | None:
     state = state or folder.read_state(path)
     check_resume(opt, state['iter'])
     opt['path'].update({key: 'params' for key in opt['path'] if key.startswith('param_key')})  # of our own files
-    POSITION.resume(state['epoch'], state['iter'], _batch_per_process(opt))
+    POSITION.resume(state['epoch'], state.get('used', 0), state['iter'])
     return state
 
 
-def _batch_per_process(opt: dict) -> int:
-    """What ``build_dataloader`` makes of ``batch_size_per_gpu``."""
-    return opt['datasets']['train']['batch_size_per_gpu'] * (1 if opt['dist'] else max(opt['num_gpu'], 1))
+def for_all_iterations(create_loaders: Callable) -> Callable:
+    """``create_train_val_dataloader`` rounds the iterations of an epoch up, but the loader drops a last partial batch:
+    of so few epochs training would end before ``total_iter``.
+
+    Returns:
+        the same with enough epochs, which looks at the geometry of the faces too. Raises InputError where there is not
+        one whole batch.
+    """
+
+    @functools.wraps(create_loaders)
+    def create(opt: dict, logger) -> tuple:
+        loader, sampler, val_loaders, _, total_iter = create_loaders(opt, logger)
+        if not len(loader):
+            raise InputError(f'datasets: train: {sampler.num_samples} face(s) for each process are less than a batch of '
+                             f'{loader.batch_size}; lower batch_size_per_gpu or raise dataset_enlarge_ratio')
+        if opt['rank'] == 0:
+            check_geometry(loader.dataset, Path(opt['path']['experiments_root']) / 'geometry.png')
+        left = max(0, total_iter - POSITION.resumed)
+        return loader, sampler, val_loaders, POSITION.epoch + math.ceil(left / len(loader)), total_iter
+
+    return create
 
 
 def print_input_errors_in_one_line() -> None:

@@ -6,6 +6,8 @@ where pixel i covers i to i + 1. Crop and augmentation are multiplied, so that a
 An image may have *room*: its middle ``1 / room`` is the crop, and what lies around it comes into view where an
 augmentation shifts, turns or shrinks the face.
 """
+import copy
+
 import cv2
 import numpy as np
 
@@ -68,6 +70,12 @@ class Augmentation:
         self.change_colours = ColourChange(options)
         given = {'scale': self.scale != (1, 1), **{key: options[key] for key in ('rotation', 'shift', *COLOURS)}}
         self.beyond_flip = [key for key, value in given.items() if value]
+
+    def without_flip(self) -> 'Augmentation':
+        """The same, but for mirroring."""
+        twin = copy.copy(self)
+        twin.flip = False
+        return twin
 
     def room_needed(self, size: int) -> float:
         """The room at which no transform of a face of ``size`` pixels shows more than there is; 1: none is needed."""

@@ -1,4 +1,6 @@
 """Real HR faces, each with a real LR face that has nothing to do with it: what the semi-cycle is trained on."""
+import copy
+
 import numpy as np
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import DATASET_REGISTRY
@@ -68,6 +70,13 @@ class UnpairedFaceDataset(Dataset):
         self.lq = open_source(options['dataroot_lq'])
         self.heatmaps = open_heatmaps(options['heatmaps'], self.gt.keys, self.gt_size, self.augment)
         self._permutations: dict[tuple[int, int], np.ndarray] = {}
+
+    def unmirrored(self) -> 'UnpairedFaceDataset':
+        """The same faces, none of them mirrored, and without heatmaps."""
+        twin = copy.copy(self)
+        twin.augment, twin.augment_lq = (each and each.without_flip() for each in (self.augment, self.augment_lq))
+        twin.heatmaps, twin._permutations = None, {}
+        return twin
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other partners and changes from now on; called by the sampler, in the main process."""

@@ -59,10 +59,12 @@ class CheckpointRetention:
 
     def _improves(self, value: float, path) -> bool:
         """Compared with what the file says, and not with what this process remembers: BasicSR saves the training state
-        before it validates, so a resumed run has forgotten the last validation."""
+        before it validates, so a resumed run has forgotten the last validation. The best by another metric is none."""
         try:
-            best = read_checkpoint(path)['best']['value']
+            best = read_checkpoint(path)['best']
         except (InputError, KeyError):
+            best = {}
+        if not self.best.items() <= best.items():
             return value == value  # no number is not the best
         lower = self.metrics[self.best['metric']].get('better', 'higher') == 'lower'
-        return value < best if lower else value > best
+        return value < best['value'] if lower else value > best['value']

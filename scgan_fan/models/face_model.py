@@ -3,6 +3,7 @@
 A method is a subclass in a file of its own; what it needs beyond this class are plain functions in the files beside it.
 """
 import sys
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,8 +27,8 @@ from scgan_fan.models.moving_average import begin_average, move_average
 from scgan_fan.models.networks import build_network, choose_device, compile_network
 from scgan_fan.models.optimizers import SCHEDULERS, build_optimizer
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
-from scgan_fan.models.terms import begin_as_teacher, build_loss, check_terms
-from scgan_fan.models.training_state import network_content, restore_state, save_checkpoint
+from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_terms
+from scgan_fan.models.training_state import log_changes, network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
 from scgan_fan.parallel import average_buffers, average_gradients, broadcast_from_first, is_parallel, wait_for_all
 from scgan_fan.precision import at_least_float32
@@ -70,6 +71,7 @@ class FaceModel(BaseModel):
     def __init__(self, opt):
         super().__init__(opt)
         self.device = choose_device(opt)
+        self.best_metric_results: dict[str, dict] = {}  # dataset -> metric -> figure and iteration
         options = opt.get('train', {})
         check_choice('train: precision', options.get('precision', 'float32'), PRECISIONS)
         self.dtype = PRECISIONS[options.get('precision', 'float32')]
@@ -106,6 +108,7 @@ class FaceModel(BaseModel):
         if self.ema_decay > 0:
             self.net_g_ema = begin_average(self.networks[self.main_network], self.main_network, self.opt['path'])
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+        self.has_stepped = False  # in this iteration
         self.losses: dict[str, torch.Tensor] = {}
         self.divergence = Divergence(self.device, self.opt['path'].get('models'))
         self.trained_iter = self.saved_iter = 0
@@ -121,6 +124,7 @@ class FaceModel(BaseModel):
         self.spectral_norms = [module for network in self.networks.values() for module in network.modules()
                                if isinstance(module, SpectralNorm)]
         self._add_optimizers(options)
+        check_all_learn(self)
         self.setup_schedulers()
 
     def _build_loss(self, name: str) -> nn.Module | None:
@@ -152,12 +156,16 @@ class FaceModel(BaseModel):
         self.trained = [name for name in generators if name in self.named_optimizers]
 
     def setup_schedulers(self) -> None:
-        """BasicSR's schedulers, OscillatingCosineLR, and torch's LinearLR."""
+        """Those of ``SCHEDULERS``, and BasicSR's."""
         options = dict(self.opt['train']['scheduler'])
         if options['type'] not in SCHEDULERS:
             return super().setup_schedulers()
         scheduler = SCHEDULERS[options.pop('type')]
         self.schedulers.extend(scheduler(optimizer, **options) for optimizer in self.optimizers)
+
+    def learners(self, term: str) -> tuple[str, ...]:
+        """The generators that the gradient of a term's block reaches, beside a ``network_fan``."""
+        return ('g',)
 
     # ---- what a step is made of ----
 
@@ -206,30 +214,39 @@ class FaceModel(BaseModel):
     @contextmanager
     def step_of(self, names: list[str]) -> Iterator[dict[str, torch.Tensor]]:
         """A step of these networks' optimizers, with the gradients that are computed inside, averaged over the
-        processes; gives a dictionary for the losses."""
+        processes; gives a dictionary for the losses. An optimizer that gets none, as of a FAN before its term begins,
+        does not step."""
         optimizers = [self.named_optimizers[name] for name in names]
         for optimizer in optimizers:
             optimizer.zero_grad()
         yield {}
         average_gradients(p for optimizer in optimizers for group in optimizer.param_groups for p in group['params'])
         for optimizer in optimizers:
-            self.scaler.step(optimizer)
+            if any(p.grad is not None for group in optimizer.param_groups for p in group['params']):
+                self.scaler.step(optimizer)
+                self.has_stepped = True
 
     def backward(self, loss: torch.Tensor, terms: dict[str, torch.Tensor], samples: int, losses: dict) -> None:
         """The backward pass of a microbatch of so many ``samples``, by its share of the batch; notes ``terms``, as
         ``l_<name>``, in ``losses``."""
         share = samples / len(self.lq)
-        self.scaler.scale(loss * share).backward()
+        if loss.requires_grad:  # not where all terms are yet to begin
+            self.scaler.scale(loss * share).backward()
         for name, term in terms.items():
             losses[f'l_{name}'] = losses.get(f'l_{name}', 0) + term.detach() * share
 
     def finish_step(self, losses: dict[str, torch.Tensor], current_iter: int) -> None:
         """After an iteration's last optimizer step: loss scale, statistics over processes, losses noted."""
-        self.scaler.update()
+        scale = self.scaler.get_scale()
+        if self.has_stepped:
+            self.scaler.update()
+            self.has_stepped = False
         average_buffers(self.networks.values())
         self.trained_iter = current_iter
+        POSITION.used += len(self.lq) * self.opt['world_size']
         self.losses = {name: loss.detach().float() for name, loss in losses.items()}
-        self.divergence.note(self.losses, current_iter)
+        if not 1 < self.scaler.get_scale() < scale:  # a step left out, which the scale's fall is to mend
+            self.divergence.note(self.losses, current_iter)
 
     def update_average(self, current_iter: int) -> None:
         """Move the average towards the main network, where there is one.
@@ -291,9 +308,17 @@ class FaceModel(BaseModel):
             self.interruption.release()
 
     def resume_training(self, resume_state: dict) -> None:
-        """Continue from a training state; BasicSR has loaded the networks (the average among them) before."""
+        """Continue from a training state; BasicSR has loaded the networks (the average among them) before.
+
+        Learning rates are those that a run with this option file would have, so its schedules are run through.
+        """
         restore_state(self, resume_state)
         self.trained_iter = self.saved_iter = resume_state['iter']
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # torch misses the optimizers' steps in between
+            for iteration in range(1, self.trained_iter + 1):
+                super().update_learning_rate(iteration, self.opt['train'].get('warmup_iter', -1))
+        log_changes(self, resume_state)
 
     # ---- validation ----
 

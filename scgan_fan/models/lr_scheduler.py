@@ -1,7 +1,8 @@
-"""SCGAN's learning rate over time."""
+"""Learning rates over time."""
 import math
 
 import torch
+from basicsr.models import lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
 from scgan_fan.errors import InputError
@@ -40,3 +41,13 @@ class OscillatingCosineLR(LRScheduler):
             epoch %= self.half_period
         height = (1 + math.cos(math.pi * epoch / self.half_period)) / 2
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
+
+
+class CosineAnnealingRestartLR(lr_scheduler.CosineAnnealingRestartLR):
+    """BasicSR's, which knows no rate for iterations after its last period: there it stays where that has ended."""
+
+    def get_lr(self) -> list[float]:
+        """The rate of each parameter group."""
+        if self.last_epoch > self.cumulative_period[-1]:
+            return [self.eta_min] * len(self.base_lrs)
+        return super().get_lr()

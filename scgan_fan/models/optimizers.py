@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.models.lr_scheduler import OscillatingCosineLR
+from scgan_fan.models.lr_scheduler import CosineAnnealingRestartLR, OscillatingCosineLR
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
-SCHEDULERS = {'OscillatingCosineLR': OscillatingCosineLR, 'LinearLR': torch.optim.lr_scheduler.LinearLR}
+SCHEDULERS = {'OscillatingCosineLR': OscillatingCosineLR, 'CosineAnnealingRestartLR': CosineAnnealingRestartLR,
+              'LinearLR': torch.optim.lr_scheduler.LinearLR}
 
 
 def build_optimizer(name: str, parameters: Iterable[nn.Parameter], options: dict) -> torch.optim.Optimizer:

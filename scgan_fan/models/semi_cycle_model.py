@@ -17,7 +17,6 @@ from scgan_fan.images import to_image
 from scgan_fan.models.adversarial import (adversarial_term, discriminator_loss, discriminators_learn,
                                           discriminators_rest, penalty_points)
 from scgan_fan.models.face_model import NOISE, FaceModel
-from scgan_fan.models.geometry_check import check_geometry
 from scgan_fan.models.networks import share_parts
 from scgan_fan.precision import at_least_float32
 
@@ -79,6 +78,14 @@ class SemiCycleModel(FaceModel):
         'heatmap_real_opt': ('degrade_sl', 'g'),
         'cycle_lr_opt': ('degrade_sl', 'g'),
         'adv_l2_opt': ('degrade_sl', 'g', 'd_l2'),
+    }
+
+    MADE_BY = {  # the images that a term looks at; the first of two networks learns only through the second
+        'pixel_lr_opt': ('degrade_hl',), 'adv_l1_opt': ('degrade_hl',),
+        'cycle_hr_opt': ('degrade_hl', 'g'), 'adv_h1_opt': ('degrade_hl', 'g'),
+        'heatmap_opt': ('degrade_hl', 'g'), 'identity_opt': ('degrade_hl', 'g'),
+        'pixel_hr_opt': ('g',), 'adv_h2_opt': ('g',), 'heatmap_real_opt': ('g',),
+        'cycle_lr_opt': ('g', 'degrade_sl'), 'adv_l2_opt': ('g', 'degrade_sl'),
     }
 
     # ---- the step ----
@@ -220,7 +227,10 @@ class SemiCycleModel(FaceModel):
             raise InputError('network_degrade_sl: degrades what network_g restores; add it or leave the block out')
         if len({self.networks[name].noise_dim for name in self.degraders}) > 1:
             raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
-        check_geometry(self.opt)
+
+    def learners(self, term: str) -> tuple[str, ...]:
+        """See FaceModel: all that made the images, or with ``cycle_grad: detached`` the last."""
+        return self.MADE_BY[term] if self.cycle_grad == 'through' else self.MADE_BY[term][-1:]
 
     # ---- validation, also where there is no R_LS ----
 

@@ -51,6 +51,16 @@ def check_terms(model) -> None:
     _check_stored_heatmaps(model.opt.get('datasets', {}).get('train', {}).get('heatmaps'), terms.get('heatmap_opt'))
 
 
+def check_all_learn(model) -> None:
+    """Raise InputError where no term's gradient reaches something that a generator's optimizer is to train."""
+    learners = {name for term in model.terms for name in model.learners(term)} | {'fan'}
+    reached = {p for name in learners & model.networks.keys() for p in model.networks[name].parameters()}
+    for name in model.trained:
+        if not reached.issuperset(p for group in model.named_optimizers[name].param_groups for p in group['params']):
+            raise InputError(f'network_{name}: learns nothing, no term of train: reaches it; give it one, or name it in '
+                             'train: frozen')
+
+
 def _check_samples_apart(name: str, discriminator: nn.Module) -> None:
     """Batch norm would let real and generated images of one batch change each other's judgement."""
     if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):

@@ -4,11 +4,13 @@ from typing import cast
 
 import numpy as np
 import torch
+from basicsr.utils import get_root_logger
 from torch import nn
 
 from scgan_fan.errors import InputError
 from scgan_fan.parallel import gather_objects
 from scgan_fan.run_folder import RunFolder
+from scgan_fan.run_position import POSITION
 
 
 def save_checkpoint(model, epoch: int, iteration: int) -> None:
@@ -21,10 +23,11 @@ def save_checkpoint(model, epoch: int, iteration: int) -> None:
         RunFolder(model.opt).save('latest', networks)
         return
     RunFolder(model.opt).save(iteration, networks, {
-        'epoch': epoch, 'iter': iteration, 'rng': rng_states, 'scaler': model.scaler.state_dict(),
+        'epoch': epoch, 'iter': iteration, 'used': POSITION.used, 'rng': rng_states,
+        'scaler': model.scaler.state_dict(),
         'optimizers': {name: optimizer.state_dict() for name, optimizer in model.named_optimizers.items()},
         'schedulers': [scheduler.state_dict() for scheduler in model.schedulers],
-        'best_metric_results': getattr(model, 'best_metric_results', {}),
+        'best_metric_results': model.best_metric_results,
     })
     model.retention.after_save(iteration)
 
@@ -38,23 +41,68 @@ def network_content(model, name: str) -> dict:
 
 
 def restore_state(model, state: dict) -> None:
-    """Continue from a training state; BasicSR has loaded the networks (the average among them) before.
+    """Take counters, moments and the best figures from a training state; options, rates too, stay as they are.
 
     Raises:
-        InputError: the state has other optimizers.
+        InputError: the state has other optimizers, or one of other parameters.
     """
     saved, own = list(state['optimizers']), list(model.named_optimizers)
     if saved != own:
         raise InputError(f'training state: has optimizers {saved}, the option file needs {own}; resume with the option '
                          'file that the run began with')
     for name, optimizer in model.named_optimizers.items():
-        optimizer.load_state_dict(state['optimizers'][name])
-    for scheduler, scheduler_state in zip(model.schedulers, state['schedulers']):
-        scheduler.load_state_dict(scheduler_state)
-    model.scaler.load_state_dict(state['scaler'])
+        _restore_moments(name, optimizer, state['optimizers'][name])
+    if state['scaler']:  # a run in another precision has none
+        model.scaler.load_state_dict(state['scaler'])
     model.best_metric_results = state['best_metric_results']
     if model.opt['rank'] < len(state['rng']):
         _set_rng_state(state['rng'][model.opt['rank']])
+
+
+def _restore_moments(name: str, optimizer: torch.optim.Optimizer, saved: dict) -> None:
+    options = [{key: value for key, value in group.items() if key != 'params'} for group in optimizer.param_groups]
+    needed = _names_of_moments(optimizer)
+    if not all(needed <= moments.keys() for moments in saved['state'].values()):
+        get_root_logger().info(f'optimizer of {name}: begins anew, other moments ({", ".join(sorted(needed))}) than were '
+                               'saved are needed')
+        saved = {**saved, 'state': {}}
+    try:
+        optimizer.load_state_dict(saved)
+    except ValueError as error:
+        raise InputError(f'training state: the optimizer of {name} has other parameters than the option file gives it; '
+                         'resume with the networks and shared_parts that the run began with') from error
+    for group, own in zip(optimizer.param_groups, options):
+        group.update(own)
+
+
+def _names_of_moments(optimizer: torch.optim.Optimizer) -> set[str]:
+    """What an optimizer with these options keeps of each parameter, found out by a step."""
+    group = optimizer.param_groups[0]
+    trial = nn.Parameter(torch.zeros_like(group['params'][0]))
+    trial.grad = torch.zeros_like(trial)
+    twin = type(optimizer)([trial])
+    twin.param_groups[0].update({**group, 'params': [trial]})
+    twin.step()
+    return set(twin.state[trial])
+
+
+def log_changes(model, state: dict) -> None:
+    """Say in a line which options of optimizers and schedules are others than those of the run that was saved."""
+    changes: dict[str, list[str]] = {}  # what has changed -> whose
+    for (name, optimizer), scheduler, saved in zip(model.named_optimizers.items(), model.schedulers,
+                                                   state['schedulers']):
+        old = {**saved, **state['optimizers'][name]['param_groups'][0]}
+        new = {**scheduler.state_dict(), **optimizer.param_groups[0]}
+        for key in sorted(new.keys() - {'params', 'base_lrs'}):
+            if not key.startswith('_') and old.get(key) != new[key]:
+                changes.setdefault(f'{key} {_short(old.get(key))} -> {_short(new[key])}', []).append(name)
+    if changes:
+        get_root_logger().info('Resuming with other options than those of the saved run: ' + '; '.join(
+            f'{change} ({", ".join(names)})' for change, names in changes.items()))
+
+
+def _short(value) -> str:
+    return f'{value:g}' if isinstance(value, float) else str(value)
 
 
 def _on_cpu(network: nn.Module) -> dict[str, torch.Tensor]:

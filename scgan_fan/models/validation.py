@@ -1,4 +1,5 @@
 """Validation: every sample of a set, each process its share; figures of the whole set, images, a picture."""
+import math
 from pathlib import Path
 
 from basicsr.utils import get_root_logger
@@ -64,13 +65,16 @@ def _image_path(opt: dict, dataset: str, key: str, current_iter: int | str) -> P
 
 
 def report(model, results: dict[str, float], dataset: str, current_iter: int | str, tb_logger) -> None:
-    """Log the figures of a set beside the best so far, which BasicSR's base model keeps."""
+    """Log the figures of a set beside the best so far."""
     lines = [f'Validation {dataset}']
-    if results:
-        model._initialize_best_metric_results(dataset)
+    bests = model.best_metric_results.setdefault(dataset, {})
     for metric, value in results.items():
-        model._update_best_metric_result(dataset, metric, value, current_iter)
-        best = model.best_metric_results[dataset][metric]
+        better = model.opt['val']['metrics'][metric].get('better', 'higher')
+        best = bests.get(metric)
+        if best is None or best['better'] != better:  # not as before the run was stopped
+            best = bests[metric] = {'better': better, 'val': math.inf if better == 'lower' else -math.inf, 'iter': -1}
+        if value <= best['val'] if better == 'lower' else value >= best['val']:
+            best.update(val=value, iter=current_iter)
         lines.append(f'\t # {metric}: {value:.4f}\tBest: {best["val"]:.4f} @ {best["iter"]} iter')
         if tb_logger:
             tb_logger.add_scalar(f'metrics/{dataset}/{metric}', value, current_iter)

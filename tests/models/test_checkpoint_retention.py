@@ -50,6 +50,11 @@ def test_a_damaged_best_is_replaced(tmp_path):
     assert best_of([3.0], 'psnr', tmp_path)['value'] == 3
 
 
+def test_the_best_by_another_metric_is_replaced(tmp_path):
+    best_of([23.5], 'psnr', tmp_path)
+    assert best_of([30.0, 40.0], 'nme68', tmp_path)['value'] == 30
+
+
 def test_other_datasets_and_metrics_do_not_count(tmp_path):
     retention = CheckpointRetention(options(tmp_path, keep_best={'dataset': 'real_lr', 'metric': 'psnr'}))
     validate(retention, 1, psnr=20.0)

@@ -56,7 +56,9 @@ def test_heatmap_gradient_reaches_r_ls_alone_and_fan_stays(semi_cycle, heatmap, 
     semi_cycle['train']['heatmap_opt'] = heatmap
     for name in ('l1', 'l2', 'h1', 'h2'):
         del semi_cycle[f'network_d_{name}'], semi_cycle['train'][f'adv_{name}_opt']
+    semi_cycle['train']['frozen'] = ['degrade_hl', 'degrade_sl']
     model = build(semi_cycle)
+    model.networks['degrade_hl'].requires_grad_(True)  # or no gradient could be seen there
     fan = copy.deepcopy(model.terms['heatmap_opt'].fan.state_dict())
     model.feed_data(batch)
     model.optimize_parameters(1)

@@ -1,13 +1,13 @@
 """Training looks at how the faces are cut before it begins."""
-import copy
 import logging
 
 import pytest
 import torch
 
 from runs import assert_equal, train_here
+from scgan_fan.data.geometry_check import check_geometry
+from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 from scgan_fan.images import read_image, write_image
-from scgan_fan.models.semi_cycle_model import SemiCycleModel
 from scgan_fan.models.training_state import _rng_state
 
 
@@ -38,15 +38,22 @@ def test_faces_that_lie_otherwise_are_warned_of(preset, training_set, tmp_path, 
     assert read_image(folder / 'geometry.png').shape == (22 + 132, 4 * 132, 3)
 
 
-def test_faces_cut_alike_are_told_of_and_no_random_state_is_touched(semi_cycle, training_set, tmp_path, caplog,
-                                                                    monkeypatch):
+@pytest.mark.usefixtures('fresh_logger')
+def test_what_the_dataset_warns_of_is_said_once(preset, training_set, tmp_path, monkeypatch):
+    preset['datasets']['train'].update(training_set(), num_worker_per_gpu=0, room_gt=1.005, augment={'shift': 16})
+    preset['train']['total_iter'] = 1
+    train_here(preset, tmp_path, monkeypatch)
+    log = next((tmp_path / 'experiments' / preset['name']).glob('train_*.log')).read_text()
+    assert log.count('room_gt is 1.005') == 1 and 'Geometry: mean faces of 50 HR' in log
+
+
+def test_faces_cut_alike_are_told_of_and_no_random_state_is_touched(training_set, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger('basicsr'), 'propagate', True)  # to caplog
     caplog.set_level(logging.INFO, 'basicsr')
-    semi_cycle['path'] = {'experiments_root': str(tmp_path)}
     states = []
-    for datasets in ({}, {'train': {**training_set(), 'scale': 4}}):
+    for look in (lambda *_: None, check_geometry):
         torch.manual_seed(0)
-        SemiCycleModel(copy.deepcopy({**semi_cycle, 'datasets': datasets}))
+        look(UnpairedFaceDataset({**training_set(), 'scale': 4}), tmp_path / 'geometry.png')
         states.append(_rng_state())
     assert_equal(*states)
     assert not (tmp_path / 'geometry.png').exists()
