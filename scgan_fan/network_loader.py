@@ -216,7 +216,7 @@ def _inventory(content: dict, most: int = 4) -> str:
 
 
 def find_network(shapes: dict[str, tuple[int, ...]]) -> dict | None:
-    """The network, ``type`` and constructor arguments as in an option file, whose state dict has these names and shapes.
+    """The network, ``type`` and arguments as in an option file, whose state dict has these names and shapes.
 
     None where it is no restoration network; KeyError or IndexError where it is one but for a tensor. See the module for
     ``relu_skip`` and ``long_skip``.
@@ -294,8 +294,8 @@ def build(weights: RestorerWeights, path: str | Path) -> nn.Module:
             network = network_class(**arguments)
         network.load_state_dict(_without_spectral_norm(weights.tensors), assign=True)
     except (InputError, RuntimeError, KeyError, IndexError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise InputError(f'{path}: nearly a {weights.network["type"]}, but it does not fit ({reason[:160]}); the file is '
+        reason = str(error).strip().splitlines()[-1].strip()[:160]
+        raise InputError(f'{path}: nearly a {weights.network["type"]}, but it does not fit ({reason}); the file is '
                          'damaged, or of a variant unknown here') from error
     return network.float().eval().requires_grad_(False)
 

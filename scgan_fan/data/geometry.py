@@ -77,8 +77,8 @@ def _resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_evenly(source, most: int, title: str, room: float = 1) -> Iterator[np.ndarray]:
-    """At most so many images of a source (see ``image_source``), evenly over its listing, with a progress bar; of images
-    with ``room`` (see ``augment``) the crop in their middle.
+    """At most so many images of a source (see ``image_source``), evenly over its listing, with a progress bar; of
+    images with ``room`` (see ``augment``) the crop in their middle.
     """
     for index in tqdm(evenly(len(source), most), desc=title, unit='face', leave=False):
         image = source.read(index)
@@ -92,7 +92,7 @@ def evenly(count: int, most: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Placing:
-    """How the faces of a second set lie: what is at ``middle + p`` in the first is at ``middle + scale * p + (x, y)``."""
+    """How the faces of a second set lie: what is at ``middle + p`` in the first is at ``middle + scale p + (x, y)``."""
 
     scale: float  # above 1: they are larger
     x: float  # to the right, share of the side

@@ -138,8 +138,8 @@ class HeatmapStore:
                                  f'heatmap_opt has {_short(value)}; {MAKE_AGAIN}, or remove heatmaps from the dataset')
 
     def read(self, face: np.ndarray, name: str) -> torch.Tensor:
-        """The heatmaps of a face as it is trained on, ``uint8`` RGB (size, size, 3), mirrored or not: ``float32`` (maps,
-        height, width), maps: landmarks times stacks. ``name``: what errors call it.
+        """The heatmaps of a face as it is trained on, ``uint8`` RGB (size, size, 3), mirrored or not: ``float32``
+        (maps, height, width), maps: landmarks times stacks. ``name``: what errors call it.
         """
         sha256 = hash_pixels(face)
         row = self._map()[self._rows[sha256]] if sha256 in self._rows else None

@@ -105,8 +105,8 @@ class HeatmapLoss(nn.Module):
         return min(1.0, (current_iter - self.start_iter) / max(1, self.warmup_iter))
 
     def heatmaps(self, images: torch.Tensor, student: nn.Module | None = None) -> torch.Tensor:
-        """Heatmaps as they are compared, of faces (batch, 3, height, width), RGB in [-1, 1]: (batch, maps, height, width),
-        maps: landmarks, those of all stacks where ``stacks`` is ``mean``. ``student`` draws them in FAN's stead.
+        """Heatmaps as they are compared, of faces (batch, 3, height, width), RGB in [-1, 1]: (batch, maps, height,
+        width), maps: landmarks, those of all stacks where ``stacks`` is ``mean``. ``student`` stands in for FAN.
         """
         heatmaps = (student or self.fan)(self._prepare(images))
         return torch.cat({'last': heatmaps[-1:], 'first': heatmaps[:1], 'mean': heatmaps}[self.stacks], dim=1)

@@ -76,8 +76,8 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
 @METRIC_REGISTRY.register()
 @summarized_by(area_under_curve)
 def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -> np.ndarray:
-    """Area under the cumulative curve of errors, see ``area_under_curve``. Landmarks and ``yaw`` as for ``calculate_nme``;
-    ``limit`` is 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
+    """Area under the cumulative curve of errors, see ``area_under_curve``. Landmarks and ``yaw`` as for
+    ``calculate_nme``; ``limit`` is 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
     """
     return _row(landmarks, landmarks2, 'box')
 

@@ -28,7 +28,7 @@ def sharpness(image: np.ndarray) -> float:
 
 
 def perceptual_hash(image: np.ndarray) -> str:
-    """64 hexadecimal digits that hardly change when a ``uint8`` RGB image is compressed, resized or brightened ("pHash").
+    """64 hexadecimal digits that hardly change when a ``uint8`` RGB image is compressed or resized (pHash).
 
     One bit for each of the 256 lowest frequencies of the cosine transform at 32 pixels: is it above their median?
     """

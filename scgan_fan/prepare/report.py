@@ -89,8 +89,8 @@ def _row(*cells) -> str:
 
 def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace],
                   room: float = 1) -> np.ndarray:
-    """``uint8`` RGB: the mean faces; faces of each set, and of each reason for which a face was dropped after it was cut,
-    evenly over the listing. Where they have ``room``, a line frames the crop.
+    """``uint8`` RGB: the mean faces; faces of each set, and of each reason for which a face was dropped after it was
+    cut, evenly over the listing. Where they have ``room``, a line frames the crop.
     """
     groups = {f'{name}: {len(faces)}': (faces, ROWS[name]) for name, faces in sets.items()}
     cut = [face for face in candidates if face.dropped and face.pixels]

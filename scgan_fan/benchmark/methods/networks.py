@@ -187,8 +187,8 @@ LEAST_HALF_SIDE = 16
 
 
 def part_boxes(landmarks: torch.Tensor) -> list[torch.Tensor]:
-    """DFDNet's boxes of the parts of a face with ``landmarks`` (68, 2), pixels of 512: for each (1, 4), left, top, right
-    and bottom. A square around the mean of the part's points, as wide as they spread, moved inside the image.
+    """DFDNet's boxes of the parts of a face with ``landmarks`` (68, 2), pixels of 512: for each (1, 4), left, top,
+    right and bottom. A square around the mean of the part's points, as wide as they spread, moved inside the image.
     """
     boxes = []
     for indices in PARTS.values():
