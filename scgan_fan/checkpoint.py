@@ -4,13 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import nn
 
-from scgan_fan.errors import InputError
+from scgan_fan.errors import InputError, first_line
 from scgan_fan.files import written_whole
 
 HASH = 'sha256'  # the entry of a file with the hash of all others
@@ -42,14 +43,9 @@ def _feed(digest, value) -> None:
     if isinstance(value, torch.Tensor):
         digest.update(f'tensor {value.dtype} {tuple(value.shape)};'.encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    elif isinstance(value, dict):
+    elif isinstance(value, (dict, list, tuple)):
         digest.update(f'{kind} {len(value)};'.encode())
-        for key, each in value.items():
-            _feed(digest, key)
-            _feed(digest, each)
-    elif isinstance(value, (list, tuple)):
-        digest.update(f'{kind} {len(value)};'.encode())
-        for each in value:
+        for each in chain.from_iterable(value.items()) if isinstance(value, dict) else value:
             _feed(digest, each)
     else:
         digest.update(f'{kind} {value!r};'.encode())
@@ -60,8 +56,7 @@ def read_checkpoint(path: str | Path, digest: str | None = None) -> dict:
 
     Args:
         path: the file.
-        digest: the hash that its content must have. Default: the one that the file states; files of other programs
-            state none and are taken as they are.
+        digest: the hash that its content must have. Default: what the file states; those of other programs state none.
 
     Raises:
         InputError: no such file, not a checkpoint, or its content has another hash.
@@ -72,8 +67,7 @@ def read_checkpoint(path: str | Path, digest: str | None = None) -> dict:
         _refuse_inflation(path)
         content = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # a damaged pickle makes the reader raise nearly anything
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f'{path}: not a readable checkpoint ({reason[:120]}); it is damaged, of another kind, or '
+        raise InputError(f'{path}: not a readable checkpoint ({first_line(error)}); it is damaged, of another kind, or '
                          'carries code') from error
     if not isinstance(content, dict):
         raise InputError(f'{path}: holds a {type(content).__name__}, not a checkpoint; give a file of network weights')

@@ -7,8 +7,7 @@ from scgan_fan.errors import InputError
 def choose_device(name: str) -> torch.device:
     """``auto`` (a GPU where PyTorch has one), or a device by its name in PyTorch.
 
-    Raises:
-        InputError: there is no such device.
+    Raises InputError: there is no such device.
     """
     if name == 'auto':
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')

@@ -13,6 +13,11 @@ class InputError(ValueError):
         return super().__str__().strip().splitlines()[-1].removeprefix('scgan_fan.errors.InputError: ')
 
 
+def first_line(error: Exception) -> str:
+    """What an error of another library says, short enough to stand within a line of ours."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+
+
 def check_choice(option: str, value, choices) -> None:
     """Raise InputError unless ``value`` is one of ``choices``; ``option`` is the name the user wrote it under."""
     if value not in choices:

@@ -26,21 +26,14 @@ HEAD = re.compile(r'# (?P<what>.+)\n(?:#.*\n)*?# Paper: (?P<table>.+): (?P<row>.
 
 @dataclass(frozen=True)
 class Experiment:
-    """An option file with the head of an experiment.
-
-    Attributes:
-        what: one sentence.
-        table, row: where the paper has it.
-        after: names of the runs whose weights it starts from.
-        published: one line of figures for each test set or measure.
-    """
+    """An option file with the head of an experiment."""
 
     path: Path
-    what: str
-    table: str
+    what: str  # one sentence
+    table: str  # where the paper has it
     row: str
-    after: tuple[str, ...]
-    published: tuple[str, ...]
+    after: tuple[str, ...]  # names of the runs whose weights it starts from
+    published: tuple[str, ...]  # a line of figures for each test set or measure
 
     @property
     def name(self) -> str:
@@ -71,8 +64,7 @@ def _read(path: Path) -> Experiment | None:
 def list_experiments(wanted: str = '', folder: Path = Path('options')) -> str:
     """The experiments whose file, row, table or description has ``wanted`` in it, by table.
 
-    Raises:
-        InputError: there is none.
+    Raises InputError: there is none.
     """
     found = [each for each in read_experiments(folder)
              if wanted.lower() in f'{each.path} {each.row} {each.what} {each.table}'.lower()]

@@ -25,7 +25,8 @@ from torch import nn
 
 from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import ENTRIES, read_checkpoint
-from scgan_fan.errors import InputError, check_choice
+from scgan_fan.errors import InputError, check_choice, first_line
+from scgan_fan.onnx_session import open_onnx
 from scgan_fan.released_weights import convert_released
 from scgan_fan.shipped import find_weights
 
@@ -67,21 +68,18 @@ class Restorer(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Restore faces: (N, 3, h, w), RGB in [-1, 1] -> (N, 3, scale * h, scale * w), RGB in [-1, 1].
 
-        Raises:
-            InputError: ``images`` is not (N, 3, h, w).
+        Raises InputError: ``images`` is not (N, 3, h, w).
         """
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f'{self.name}: images of shape {tuple(images.shape)}; give (N, 3, height, width)')
         restored = self._reordered(self.network(self._reordered(images)))
-        return _stretched(restored) if self.output_range == 'minmax' else restored.clamp(-1, 1)
+        if self.output_range == 'fixed':
+            return restored.clamp(-1, 1)
+        low, high = restored.amin((1, 2, 3), keepdim=True), restored.amax((1, 2, 3), keepdim=True)
+        return (restored - low) / (high - low).clamp_min(1e-5) * 2 - 1
 
     def _reordered(self, images: torch.Tensor) -> torch.Tensor:
         return images.flip(1) if self.channel_order == 'bgr' else images
-
-
-def _stretched(images: torch.Tensor) -> torch.Tensor:
-    low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
-    return (images - low) / (high - low).clamp_min(1e-5) * 2 - 1
 
 
 def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_order: str | None = None,
@@ -104,51 +102,34 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
         network, facts = _load_onnx(path, device)
     else:
         weights = read_weights(path)
-        network, facts = build(weights, path), weights.facts()
+        network = build(weights, path)
+        facts = {'name': weights.name, 'scale': scale_of(weights.network), 'size': weights.size,
+                 'channel_order': weights.channel_order}
     facts['channel_order'] = channel_order or facts['channel_order']
     restorer = Restorer(network, **facts, output_range=output_range or 'fixed').eval().requires_grad_(False)
     try:
         return restorer.to(device)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f'device {str(device)!r}: {_first_line(error)}; give cpu, or cuda on a machine that has it'
+        raise InputError(f'device {str(device)!r}: {first_line(error)}; give cpu, or cuda on a machine that has it'
                          ) from error
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# From a file to tensors
-# ---------------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class RestorerWeights:
-    """The restoration network in a file of weights.
+    """The restoration network in a file of weights."""
 
-    Attributes:
-        tensors: its state dict under this package's names, on the CPU, in the file's precision.
-        network: ``type`` and constructor arguments, as in an option file.
-        name: of the method, for people.
-        channel_order: of the images that it was trained on, ``rgb`` or ``bgr``.
-        size: height and width of the faces that it was made for, pixels; None: not known.
-    """
-
-    tensors: dict[str, torch.Tensor]
-    network: dict
-    name: str
-    channel_order: str
-    size: int | None
-
-    def facts(self) -> dict:
-        """What Restorer is told besides the network."""
-        return {'name': self.name, 'scale': scale_of(self.network), 'size': self.size,
-                'channel_order': self.channel_order}
+    tensors: dict[str, torch.Tensor]  # under this package's names, on the CPU, in the file's precision
+    network: dict  # ``type`` and constructor arguments, as in an option file
+    name: str  # of the method, for people
+    channel_order: str  # of the images that it was trained on, ``rgb`` or ``bgr``
+    size: int | None  # height and width of the faces that it was made for, pixels; None: not known
 
 
 def read_weights(path: str | Path) -> RestorerWeights:
     """The restoration network in a checkpoint or ``.safetensors`` file, see the module for which; or the one of a
     shipped network's name.
 
-    Raises:
-        InputError: the file is missing, damaged, carries code, or holds something else.
+    Raises InputError: the file is missing, damaged, carries code, or holds something else.
     """
     path = find_weights(path)
     content = _read_safetensors(path) if path.suffix.lower() == '.safetensors' else read_checkpoint(path)
@@ -158,7 +139,7 @@ def read_weights(path: str | Path) -> RestorerWeights:
         network = find_network({name: tuple(tensor.shape) for name, tensor in tensors.items()})
     except (IndexError, KeyError) as error:
         raise InputError(f'{path}: looks like a restoration network, but a tensor is missing or not of the right '
-                         f'dimensions ({_first_line(error)}); the file is damaged, or of a variant unknown here'
+                         f'dimensions ({first_line(error)}); the file is damaged, or of a variant unknown here'
                          ) from error
     if network is None:
         raise InputError(f'{path}: no restoration network; it holds {_inventory(content)}; {KNOWN}')
@@ -176,7 +157,7 @@ def _read_safetensors(path: Path) -> dict:
             facts = json.loads((file.metadata() or {}).get(METADATA_KEY, '{}'))
             return {**facts, 'params': {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118 (it is no dictionary)
     except Exception as error:  # its own error, and what a damaged header makes of it
-        raise InputError(f'{path}: not a readable safetensors file ({_first_line(error)}); it is damaged or of another '
+        raise InputError(f'{path}: not a readable safetensors file ({first_line(error)}); it is damaged or of another '
                          'kind') from error
 
 
@@ -234,27 +215,11 @@ def _inventory(content: dict, most: int = 4) -> str:
     return f'{len(content)} entries: {", ".join(shown)}{", ..." if len(content) > most else ""}' if shown else 'nothing'
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# From tensors to a network
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def find_network(shapes: dict[str, tuple[int, ...]]) -> dict | None:
-    """The network whose state dict has these shapes.
+    """The network, ``type`` and arguments as in an option file, whose state dict has these names and shapes.
 
-    Args:
-        shapes: tensor names of this package, and their shapes.
-
-    Returns:
-        ``type`` and constructor arguments, as in an option file; None where it is no restoration network. See the
-        module for ``relu_skip`` and ``long_skip``.
-
-    Raises:
-        KeyError, IndexError: one of our networks, but for a tensor.
+    None where it is no restoration network; KeyError or IndexError where it is one but for a tensor. See the module for
+    ``relu_skip`` and ``long_skip``.
     """
     spectral = any(name.endswith(SPECTRAL_WEIGHT) for name in shapes)
     shapes = {name.replace(SPECTRAL_WEIGHT, '.weight'): shape for name, shape in shapes.items()}
@@ -345,69 +310,35 @@ def _without_spectral_norm(tensors: dict[str, torch.Tensor]) -> dict[str, torch.
     return plain
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# ONNX
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 class OnnxNetwork(nn.Module):
     """A model that ``scgan_fan.export`` wrote, run by onnxruntime on the CPU, on as many threads as torch.
 
-    Args:
-        model: content of the ``.onnx`` file.
-        label: what errors call it.
-
-    Attributes:
-        metadata: what the exporter wrote beside the graph.
-
-    Raises:
-        InputError: onnxruntime is not installed, or the model is not one of ours.
+    Arguments and errors as of ``open_onnx``. ``metadata``: what the exporter wrote beside the graph.
     """
 
     def __init__(self, model: bytes, label: str):
         super().__init__()
         self.label = label
-        self.session = _session(model, label)
-        self.metadata = _onnx_metadata(self.session, label)
+        self.session = open_onnx(model, label, torch.get_num_threads())
+        try:
+            self.metadata = json.loads(self.session.get_modelmeta().custom_metadata_map[METADATA_KEY])
+        except (KeyError, ValueError, RecursionError) as error:
+            inputs = ', '.join(f'{value.name} {value.shape}' for value in self.session.get_inputs())
+            raise InputError(f'{label}: an ONNX model that scgan-fan export did not write (inputs: {inputs[:120]}); '
+                             f'{KNOWN}') from error
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Images (N, 3, h, w) -> restored images, of the same type and on the same device.
 
-        Raises:
-            InputError: the model cannot be run on them.
+        Raises InputError: the model cannot be run on them.
         """
         array = np.ascontiguousarray(images.detach().float().cpu().numpy())
         try:
             restored, = self.session.run(None, {self.session.get_inputs()[0].name: array})
             return torch.from_numpy(restored).to(images)
         except Exception as error:  # onnxruntime's errors have no class in common
-            raise InputError(f'{self.label}: fails on images of {tuple(images.shape)} ({_first_line(error)}); export '
+            raise InputError(f'{self.label}: fails on images of {tuple(images.shape)} ({first_line(error)}); export '
                              'it anew') from error
-
-
-def _session(model: bytes, label: str):
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError(f'{label}: needs onnxruntime, which is not installed; pip install "scgan_fan[export]"'
-                         ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 4  # what goes wrong is raised; no need to print it, too
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'], enable_fallback=0)
-    except Exception as error:  # onnxruntime's errors have no class in common
-        raise InputError(f'{label}: not a readable ONNX file ({_first_line(error)}); it is damaged or of another kind'
-                         ) from error
-
-
-def _onnx_metadata(session, label: str) -> dict:
-    inputs = ', '.join(f'{value.name} {value.shape}' for value in session.get_inputs())
-    try:
-        return json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise InputError(f'{label}: an ONNX model that scgan-fan export did not write (inputs: {inputs[:120]}); '
-                         f'{KNOWN}') from error
 
 
 def _load_onnx(path: Path, device: str | torch.device) -> tuple[OnnxNetwork, dict]:
@@ -419,7 +350,7 @@ def _load_onnx(path: Path, device: str | torch.device) -> tuple[OnnxNetwork, dic
     try:
         facts = _checked({key: network.metadata[key] for key in ('name', 'scale', 'size', 'channel_order')}, path)
     except (KeyError, TypeError) as error:
-        raise InputError(f'{path}: its metadata lack {_first_line(error)}; export it anew') from error
+        raise InputError(f'{path}: its metadata lack {first_line(error)}; export it anew') from error
     found = network(torch.zeros(1, 3, RELEASED_SIZE, RELEASED_SIZE)).shape
     side = facts['scale'] * RELEASED_SIZE
     if found != (1, 3, side, side):

@@ -17,8 +17,8 @@ def comparison(rows: list[dict[str, np.ndarray]]) -> np.ndarray:
         uint8 RGB image.
     """
     titles = list(rows[0])
-    lines = [np.hstack([_cell(row[title]) for title in titles]) for row in rows]
-    return np.vstack([np.hstack([_title(title) for title in titles]), *lines])
+    lines = [np.hstack([_cell(row[text]) for text in titles]) for row in rows]
+    return np.vstack([np.hstack([title(text, CELL + GAP) for text in titles]), *lines])
 
 
 def _cell(image: np.ndarray) -> np.ndarray:
@@ -26,6 +26,7 @@ def _cell(image: np.ndarray) -> np.ndarray:
     return np.pad(enlarged, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
 
 
-def _title(text: str) -> np.ndarray:
-    strip = np.full((TITLE_HEIGHT, CELL + GAP, 3), 255, np.uint8)
+def title(text: str, width: int) -> np.ndarray:
+    """A white strip of so many pixels with a text on it."""
+    strip = np.full((TITLE_HEIGHT, width, 3), 255, np.uint8)
     return cv2.putText(strip, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)

@@ -44,8 +44,7 @@ class RunFolder:
     def read_state(self, path: str | Path) -> dict:
         """The training state in a file, once its network files are found to be those it was saved with.
 
-        Raises:
-            InputError: it is no training state, or a file of its checkpoint is missing, damaged or replaced.
+        Raises InputError: it is no training state, or a file of its checkpoint is missing, damaged or replaced.
         """
         state = read_checkpoint(path)
         if 'iter' not in state or 'epoch' not in state:
@@ -60,8 +59,7 @@ class RunFolder:
 
         Each newer one is named in a line on stderr.
 
-        Raises:
-            InputError: there are states, and none is valid.
+        Raises InputError: there are states, and none is valid.
         """
         iterations = _numbers(self.states.glob('*.state'), '')
         for iteration in sorted(iterations, reverse=True):

@@ -26,8 +26,7 @@ FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what 
 def find_weights(weights: str | Path) -> Path:
     """The file of a restorer that comes with the package, by its name; whatever is no such name is a path.
 
-    Raises:
-        InputError: a shipped file is missing, damaged or another one.
+    Raises InputError: a shipped file is missing, damaged or another one.
     """
     return shipped_file(f'{weights}.safetensors') if str(weights) in RESTORERS else Path(weights)
 

@@ -11,7 +11,8 @@ from scgan_fan.checkpoint import weights_only
 
 ROOT = Path(__file__).parent.parent
 FILES = [ROOT / 'setup.py', ROOT / 'scgan_fan_startup.py',
-         *sorted((ROOT / 'scgan_fan').rglob('*.py')), *sorted((ROOT / 'scripts').rglob('*.py'))]
+         *(path for folder in ('scgan_fan', 'drawn_faces', 'scripts')
+           for path in sorted((ROOT / folder).rglob('*.py')))]
 RUNNING_MODULES = {'pickle', 'cPickle', 'dill', 'cloudpickle', 'joblib', 'shelve', 'marshal'}
 RUNNING_CALLS = {'eval', 'exec', 'compile', '__import__'}
 SAFE_IF = {  # call -> keyword and value that make it read data only

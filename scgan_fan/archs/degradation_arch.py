@@ -91,14 +91,8 @@ class DegradationNet(nn.Module):
         return [name for name, _ in self.named_children()]
 
     def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Degrade faces.
-
-        Args:
-            images: (batch, 3, size, size), RGB in [-1, 1].
-            noise: (batch, noise_dim), standard normal.
-
-        Returns:
-            (batch, 3, size / scale, size / scale), RGB in [-1, 1].
+        """Degrade faces: (batch, 3, size, size), RGB in [-1, 1], and standard normal noise (batch, noise_dim) ->
+        (batch, 3, size / scale, size / scale), RGB in [-1, 1].
         """
         check_size(self, images)
         first, *others = self.children()

@@ -45,9 +45,8 @@ class Hourglass(nn.Module):
         self.depth = depth
         self.pool = pool
         for level in range(depth, 0, -1):
-            self.add_module(f'b1_{level}', ConvBlock(channels, channels))
-            self.add_module(f'b2_{level}', ConvBlock(channels, channels))
-            self.add_module(f'b3_{level}', ConvBlock(channels, channels))
+            for block in ('b1', 'b2', 'b3'):
+                self.add_module(f'{block}_{level}', ConvBlock(channels, channels))
         self.b2_plus_1 = ConvBlock(channels, channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -105,13 +104,8 @@ class FAN(nn.Module):
                 self.add_module(f'al{stack}', nn.Conv2d(num_landmarks, width, 1))
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Draw the heatmaps.
-
-        Args:
-            images: (batch, 3, side, side), RGB in [0, 1]; the side a multiple of ``stem_stride * 2**depth``.
-
-        Returns:
-            For each stack (batch, num_landmarks, side / stem_stride, side / stem_stride), peaks near 1.
+        """Heatmaps of images (batch, 3, side, side), RGB in [0, 1], the side a multiple of ``stem_stride * 2**depth``:
+        for each stack (batch, num_landmarks, side / stem_stride, side / stem_stride), peaks near 1.
         """
         if images.shape[-1] % self.side_multiple or images.shape[-2] % self.side_multiple:
             raise InputError(f'FAN: image of {images.shape[-2]}x{images.shape[-1]} pixels; each side must be a '

@@ -50,14 +50,8 @@ class LRGANReleasedDegrader(nn.Module):
         self.body.extend((nn.Conv2d(channels, 3, 3, padding=1), nn.Tanh()))
 
     def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Degrade faces.
-
-        Args:
-            images: (batch, 3, size, size), RGB in [-1, 1].
-            noise: (batch, size * size), standard normal.
-
-        Returns:
-            (batch, 3, size / scale, size / scale), RGB in [-1, 1].
+        """Degrade faces: (batch, 3, size, size), RGB in [-1, 1], and standard normal noise (batch, size * size) ->
+        (batch, 3, size / scale, size / scale), RGB in [-1, 1].
         """
         check_size(self, images)
         return self.body(images + self.noise_weight * noise.view(-1, 1, self.size, self.size))

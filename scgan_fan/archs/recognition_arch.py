@@ -30,13 +30,8 @@ class RecognitionNet(nn.Module):
         self.embed = nn.Linear(before, 128, bias=False)
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        """Embeddings of faces.
-
-        Args:
-            faces: (batch, 3, 150, 150), RGB in [-1, 1], cut as dlib's ``get_face_chip`` does.
-
-        Returns:
-            (batch, 128), not of length 1: two of one person are less than 0.6 apart.
+        """Embeddings of faces (batch, 3, 150, 150), RGB in [-1, 1], cut as dlib's ``get_face_chip`` does: (batch, 128),
+        not of length 1; two of one person are less than 0.6 apart.
         """
         mean = faces.new_tensor(CHANNEL_MEAN).view(3, 1, 1)
         out = F.relu(self.stem((faces.add(1).mul(127.5) - mean) / 256))

@@ -10,6 +10,7 @@ from PIL import Image
 from scgan_fan.benchmark.image_set import Faces, ImageSet
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.tables import Table, digits
+from scgan_fan.data.geometry import evenly
 from scgan_fan.pictures import comparison
 
 GRID_IMAGES = 4
@@ -27,7 +28,7 @@ def grid(results: Results, dataset: str) -> np.ndarray | None:
     if isinstance(images, str):
         return None
     rows = []
-    for index in images.spread(GRID_IMAGES):
+    for index in evenly(len(images), GRID_IMAGES):
         row = _side_by_side(images.faces([index]), _finished(results, dataset))
         rows += [row, *({title: _detail(image, *box) for title, image in row.items()} for box in DETAILS)]
     return comparison(rows)
@@ -45,7 +46,7 @@ def _page_set(results: Results, dataset: str, images: ImageSet) -> dict:
     """A dataset for the page's script: the names of its columns, and image after image with its pictures and scores."""
     finished = _finished(results, dataset)
     samples = []
-    for index in images.spread(results.options['page_images']):
+    for index in evenly(len(images), results.options['page_images']):
         pictures = _side_by_side(images.faces([index]), finished)
         samples.append({'key': images.keys[index], 'pictures': [_data_url(image) for image in pictures.values()],
                         'scores': [_scores(finished.get(title), index) for title in pictures]})

@@ -60,7 +60,11 @@ class ImageSet:
                     require_file(path)
         self.name = name
         self._dataset = DATASET_REGISTRY.get(block['type'])(block)
-        self._check_size(size)
+        sample = self._dataset[0]
+        self.has_truth = 'gt' in sample
+        if self.has_truth and sample['gt'].shape[-1] != size:
+            raise InputError(f'datasets: {name}: its true faces are {sample["gt"].shape[-1]} pixels where the '
+                             f'benchmark compares {size}; make gt_size and size the same')
         self.keys, self.digest = self._read_all()
 
     def __len__(self) -> int:
@@ -72,17 +76,6 @@ class ImageSet:
         return Faces([sample['lq_path'] for sample in samples],
                      np.stack([to_image(sample['lq']) for sample in samples]),
                      np.stack([to_image(sample['gt']) for sample in samples]) if self.has_truth else None)
-
-    def spread(self, count: int) -> np.ndarray:
-        """The numbers of ``count`` images, evenly spread over the set; all where it has fewer."""
-        return np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
-
-    def _check_size(self, size: int) -> None:
-        sample = self._dataset[0]
-        self.has_truth = 'gt' in sample
-        if self.has_truth and sample['gt'].shape[-1] != size:
-            raise InputError(f'datasets: {self.name}: its true faces are {sample["gt"].shape[-1]} pixels where the '
-                             f'benchmark compares {size}; make gt_size and size the same')
 
     def _read_all(self) -> tuple[list[str], str]:
         keys, digest = [], hashlib.sha256()

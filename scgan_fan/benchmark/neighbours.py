@@ -29,10 +29,8 @@ def plot(results: Results, block: dict | None) -> np.ndarray | None:
             ``identities`` (10), ``perplexity`` (30, less where there are few images), ``seed`` (0). None: no plot.
 
     Returns:
-        uint8 RGB picture; None where nothing was run or asked for.
-
-    Raises:
-        InputError: the block is wrong, or its network cannot be had.
+        uint8 RGB picture; None where nothing was run or asked for. InputError where the block is wrong, or its network
+        cannot be had.
     """
     if block is None:
         return None

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from scgan_fan.data.dataset_options import Options
-from scgan_fan.errors import InputError
+from scgan_fan.errors import InputError, first_line
 
 DEFAULTS = {'note': '', 'size': 64, 'batch_size': 16, 'resamples': 1000, 'seed': 0, 'baseline': None, 'page_images': 60,
             'tsne': None, 'published': {}}
@@ -15,14 +15,13 @@ REQUIRED = ('name', 'datasets', 'methods', 'metrics')
 def read_options(path: str | Path) -> dict:
     """The benchmark of an option file, defaults filled in; ``scgan_fan.benchmark`` says what each option is.
 
-    Raises:
-        InputError: no such file, not YAML, an option is missing, unknown or out of range, or ``baseline`` or
-            ``published`` name something that is not in the file.
+    Raises InputError: no such file, not YAML, an option is missing, unknown or out of range, or ``baseline`` or
+    ``published`` name something that is not in the file.
     """
     try:
         given = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except (OSError, yaml.YAMLError) as error:
-        raise InputError(f'{path}: not a readable option file ({str(error).splitlines()[0]})') from error
+        raise InputError(f'{path}: not a readable option file ({first_line(error)})') from error
     if not isinstance(given, dict):
         raise InputError(f'{path}: not an option file; options/benchmark has examples')
     checked = Options(str(path), given, DEFAULTS, REQUIRED)
@@ -31,7 +30,9 @@ def read_options(path: str | Path) -> dict:
     checked.whole_number('seed', least=0)
     options = {key: checked[key] for key in (*REQUIRED, *DEFAULTS)}
     for kind in ('datasets', 'methods', 'metrics'):
-        _check_blocks(str(path), kind, options[kind])
+        blocks = options[kind]
+        if not isinstance(blocks, dict) or not blocks or not all(isinstance(block, dict) for block in blocks.values()):
+            raise InputError(f'{path}: {kind}: give one block of options, or more, each under its name')
     options['baseline'] = options['baseline'] or next(iter(options['methods']))
     for kind, name in _names(options):
         if name not in options[kind]:
@@ -42,8 +43,7 @@ def read_options(path: str | Path) -> dict:
 def choose(options: dict, methods: list[str] | None = None, num_images: int | None = None) -> dict:
     """The same benchmark with these methods only, and the first so many images of each dataset; None: all.
 
-    Raises:
-        InputError: a method is not in the file.
+    InputError where a method is not in the file.
     """
     chosen = dict(options)
     if methods is not None:
@@ -57,11 +57,6 @@ def choose(options: dict, methods: list[str] | None = None, num_images: int | No
     if num_images is not None:
         chosen['datasets'] = {name: {**block, 'num_images': num_images} for name, block in options['datasets'].items()}
     return chosen
-
-
-def _check_blocks(path: str, kind: str, blocks) -> None:
-    if not isinstance(blocks, dict) or not blocks or not all(isinstance(block, dict) for block in blocks.values()):
-        raise InputError(f'{path}: {kind}: give one block of options, or more, each under its name')
 
 
 def _names(options: dict) -> Iterator[tuple[str, str]]:

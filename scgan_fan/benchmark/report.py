@@ -41,8 +41,7 @@ def write(results: Results, out: Path) -> list[Path]:
 
 
 def notes_of(results: Results) -> list[str]:
-    """How to read the tables, then one line for each metric, its options, and for each method, its protocol and speed.
-    """
+    """How to read the tables, then a line for each metric, its options, and for each method, its protocol and speed."""
     options = results.options
     notes = [options['note']] if options['note'] else []
     notes.append(f'Images are compared at {options["size"]} x {options["size"]} pixels. Brackets: {LEVEL} % percentile '
@@ -98,12 +97,8 @@ def _outcome_data(outcome: Outcome, images: ImageSet | str) -> dict:
 def _markdown_table(table: Table) -> str:
     lines = [table.header, ['---'] * len(table.header)]
     lines += [[f'**{cell.text}**' if cell.best else cell.text for cell in row] for row in table.rows]
-    return '\n'.join([f'## {table.title}\n', *('| ' + ' | '.join(_escape(text) for text in line) + ' |'
-                                               for line in lines)])
-
-
-def _escape(text: str) -> str:
-    return text.replace('|', r'\|')
+    escaped = ([text.replace('|', r'\|') for text in line] for line in lines)
+    return '\n'.join([f'## {table.title}\n', *(f'| {" | ".join(line)} |' for line in escaped)])
 
 
 def _speeds(results: Results, method: str) -> str:

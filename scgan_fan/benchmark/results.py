@@ -13,23 +13,14 @@ from scgan_fan.metrics.validation import Metric
 
 @dataclass
 class Outcome:
-    """What came of one method on one dataset.
+    """What came of one method on one dataset. Metrics that do not apply, or have nothing to measure, are left out."""
 
-    Attributes:
-        not_run: why there is nothing, or None.
-        folder: where the restored images lie.
-        images_per_second: of the method, without reading and writing.
-        rows: metric -> (N, ...), in the order of the dataset's names.
-        figures: metric -> value and interval. Metrics that do not apply, or have nothing to measure, are left out.
-        not_measured: metric -> why it could not be measured.
-    """
-
-    not_run: str | None = None
-    folder: Path | None = None
-    images_per_second: float | None = None
-    rows: dict[str, np.ndarray] = field(default_factory=dict)
-    figures: dict[str, Estimate] = field(default_factory=dict)
-    not_measured: dict[str, str] = field(default_factory=dict)
+    not_run: str | None = None  # why there is nothing
+    folder: Path | None = None  # of the restored images
+    images_per_second: float | None = None  # of the method, without reading and writing
+    rows: dict[str, np.ndarray] = field(default_factory=dict)  # metric -> (N, ...), in the order of the dataset's names
+    figures: dict[str, Estimate] = field(default_factory=dict)  # metric -> value and interval
+    not_measured: dict[str, str] = field(default_factory=dict)  # metric -> why it could not be measured
 
     def read(self, key: str) -> np.ndarray:
         """The restored image of this name, ``uint8`` RGB."""
@@ -39,22 +30,12 @@ class Outcome:
 
 @dataclass
 class Results:
-    """Everything that a report tells.
+    """Everything that a report tells."""
 
-    Attributes:
-        options: of the benchmark.
-        metrics: metric -> Metric.
-        sets: dataset -> ImageSet, or the reason why it is not there.
-        protocols: method -> what it does, in one line.
-        competing: the methods that may be called the best.
-        hashes: path -> SHA-256 of every file that a method or a metric names.
-        outcomes: dataset -> method -> Outcome.
-    """
-
-    options: dict
+    options: dict  # of the benchmark
     metrics: dict[str, Metric]
-    sets: dict[str, ImageSet | str] = field(default_factory=dict)
-    protocols: dict[str, str] = field(default_factory=dict)
-    competing: set[str] = field(default_factory=set)
-    hashes: dict[str, str] = field(default_factory=dict)
-    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    sets: dict[str, ImageSet | str] = field(default_factory=dict)  # dataset -> it, or the reason why it is not there
+    protocols: dict[str, str] = field(default_factory=dict)  # method -> what it does, in one line
+    competing: set[str] = field(default_factory=set)  # the methods that may be called the best
+    hashes: dict[str, str] = field(default_factory=dict)  # path -> SHA-256 of files that a method or a metric names
+    outcomes: dict[str, dict[str, Outcome]] = field(default_factory=dict)  # dataset -> method -> Outcome

@@ -33,9 +33,8 @@ PART = 256  # images; what an interrupted metric loses at most
 def run(options: dict, out: Path) -> Results:
     """Run the benchmark that ``read_options`` has read, keeping everything in the folder ``out``.
 
-    Raises:
-        InputError: a block is wrong, or an image or weight file is damaged. What is not there at all is no error: the
-            results say so.
+    Raises InputError: a block is wrong, or an image or weight file is damaged. What is not there at all is no error:
+    the results say so.
     """
     results = Results(options, {name: Metric(name, block) for name, block in options['metrics'].items()},
                       hashes=file_hashes([options['methods'], options['metrics']]))

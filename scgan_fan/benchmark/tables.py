@@ -58,7 +58,7 @@ class DatasetTables:
             name in outcome.figures or name in outcome.not_measured for outcome in self._outcomes.values())]
 
     def all(self) -> list[Table]:
-        """Both tables, or those of them that have something to tell."""
+        """Those of both tables that have something to tell."""
         return [table for table in (self.figures(), self.differences()) if len(table.header) > 1 and table.rows]
 
     def figures(self) -> Table:
@@ -100,10 +100,12 @@ class DatasetTables:
     def _head(self, metric: str) -> str:
         return f'{metric} {ARROWS[self._metrics[metric].better]}'
 
-    def _digits(self, metric: str) -> int:
-        """The same for all of a column."""
-        return min(digits(outcome.figures[metric].value) for outcome in self._outcomes.values()
-                   if metric in outcome.figures)
+    def _shown(self, figure: Estimate, metric: str, sign: str = '') -> str:
+        """``24.31 [24.02, 24.60]``, a column alike; without the brackets where there is no interval."""
+        places = min(digits(outcome.figures[metric].value) for outcome in self._outcomes.values()
+                     if metric in outcome.figures)
+        value, low, high = (f'{part:{sign}.{places}f}' for part in (figure.value, *figure.interval))
+        return value if math.isnan(figure.interval[0]) else f'{value} [{low}, {high}]'
 
     def _figures_of(self, method: str) -> list[Cell]:
         reason = self._outcomes[method].not_run
@@ -118,7 +120,7 @@ class DatasetTables:
         outcome = self._outcomes[method]
         if metric not in outcome.figures:
             return Cell('not measured' if metric in outcome.not_measured else NOTHING)
-        return Cell(_with_interval(outcome.figures[metric], self._digits(metric)), best=self.best(metric) == method)
+        return Cell(self._shown(outcome.figures[metric], metric), best=self.best(metric) == method)
 
     def _beside(self, method: str, metric: str) -> list[Cell]:
         """A published figure, and the measured one's difference from it."""
@@ -134,10 +136,4 @@ class DatasetTables:
             return Cell(NOTHING)
         difference = figure.minus(self._outcomes[self._baseline].figures[metric])
         said = self._verdict(difference, metric) or 'not separated'
-        return Cell(f'{_with_interval(difference, self._digits(metric), sign="+")} {said}')
-
-
-def _with_interval(figure: Estimate, places: int, sign: str = '') -> str:
-    """``24.31 [24.02, 24.60]``; without the brackets where there is no interval."""
-    value, low, high = (f'{part:{sign}.{places}f}' for part in (figure.value, *figure.interval))
-    return value if math.isnan(figure.interval[0]) else f'{value} [{low}, {high}]'
+        return Cell(f'{self._shown(difference, metric, sign="+")} {said}')

@@ -45,20 +45,15 @@ LOOK = 'look at the picture, and at the crops: turned every way, too few, or not
 class MeanFace:
     """The mean of a set of crops.
 
-    Attributes:
-        picture: the mean as it is, ``uint8`` RGB (64, 64, 3).
-        details: float32 (PARTS, 16, 16), for each part of the set the sum of its grey faces, each without its slow
-            changes and normalized to variance 1. Not symmetrized: mirroring would hide a shift to the side.
-        brightness: mean grey level, 0 to 255.
-        contrast: standard deviation of the grey levels within a crop of 16 pixels (RMS contrast), mean of all crops.
-        count: of crops.
+    ``details``: for each part of the set the sum of its grey faces, each without its slow changes and normalized to
+    variance 1. Not symmetrized: mirroring would hide a shift to the side.
     """
 
-    picture: np.ndarray
-    details: np.ndarray
-    brightness: float
-    contrast: float
-    count: int
+    picture: np.ndarray  # the mean as it is, ``uint8`` RGB (64, 64, 3)
+    details: np.ndarray  # float32 (PARTS, 16, 16)
+    brightness: float  # mean grey level, 0 to 255
+    contrast: float  # standard deviation of the grey levels within a crop of 16 pixels (RMS contrast), mean of all
+    count: int  # of crops
 
 
 def mean_face(images: Iterable[np.ndarray]) -> MeanFace:
@@ -82,11 +77,8 @@ def _resize(image: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_evenly(source, most: int, title: str, room: float = 1) -> Iterator[np.ndarray]:
-    """At most so many images of a source (see ``image_source``), evenly over its listing, with a progress bar.
-
-    Of images with ``room`` (see ``augment``) the crop in their middle.
-
-    Raises InputError where one cannot be read.
+    """At most so many images of a source (see ``image_source``), evenly over its listing, with a progress bar; of
+    images with ``room`` (see ``augment``) the crop in their middle.
     """
     for index in tqdm(evenly(len(source), most), desc=title, unit='face', leave=False):
         image = source.read(index)
@@ -98,24 +90,14 @@ def evenly(count: int, most: int) -> list[int]:
     return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Registration
-# ---------------------------------------------------------------------------------------------------------------------
-
 @dataclass(frozen=True)
 class Placing:
-    """How the faces of a second set lie: what is at ``middle + p`` in the first is at ``middle + scale * p + (x, y)``.
+    """How the faces of a second set lie: what is at ``middle + p`` in the first is at ``middle + scale p + (x, y)``."""
 
-    Attributes:
-        scale: above 1: they are larger.
-        x, y: to the right and down, shares of the side.
-        correlation: normalized cross-correlation of the registered mean faces, -1 to 1, weighted towards the middle.
-    """
-
-    scale: float
-    x: float
-    y: float
-    correlation: float
+    scale: float  # above 1: they are larger
+    x: float  # to the right, share of the side
+    y: float  # down, likewise
+    correlation: float  # normalized, of the registered mean faces, -1 to 1, weighted towards the middle
 
 
 def place(first: np.ndarray, second: np.ndarray) -> Placing:
@@ -163,10 +145,6 @@ def move_back(image: np.ndarray, similarity) -> np.ndarray:
                           flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Two sets
-# ---------------------------------------------------------------------------------------------------------------------
-
 @dataclass(frozen=True)
 class Finding:
     """A comparison in numbers, and what to do about it: empty where nothing needs to be done."""
@@ -194,7 +172,19 @@ class Geometry:
 
     def findings(self) -> list[Finding]:
         """Likeness, place, size, brightness and contrast; lengths in percent of the side, errors behind +-."""
-        return [self._likeness(), self._place(), self._size(), self._brightness(), self._contrast()]
+        it, error, hr, lr = self.placing, self.error, self.hr, self.lr
+        least, most = sorted((hr.contrast, lr.contrast))
+        return [
+            self._likeness(),
+            self._judge(f'place of LR: {100 * it.x:+.1f} +-{100 * error.x:.1f} % of the side to the right, '
+                        f'{100 * it.y:+.1f} +-{100 * error.y:.1f} % down',
+                        np.hypot(it.x, it.y), np.hypot(error.x, error.y), MOST_SHIFT),
+            self._judge(f'size of LR: {it.scale:.3f} +-{error.scale:.3f} times that of HR',
+                        abs(it.scale - 1), error.scale, MOST_SCALING),
+            _judge_light(f'brightness: HR {hr.brightness:.0f}, LR {lr.brightness:.0f} of 255',
+                         abs(hr.brightness - lr.brightness) > MOST_BRIGHTNESS, str(MOST_BRIGHTNESS)),
+            _judge_light(f'contrast: HR {hr.contrast:.0f}, LR {lr.contrast:.0f} (standard deviation)',
+                         most > MOST_CONTRAST * least, f'a factor of {MOST_CONTRAST}')]
 
     def advised(self) -> list[Finding]:
         """Those findings about which something should be done."""
@@ -207,16 +197,6 @@ class Geometry:
             return Finding(f'{text}, less than {LEAST_CORRELATION}: cannot tell whether they lie alike', LOOK)
         return Finding(text)
 
-    def _place(self) -> Finding:
-        it, error = self.placing, self.error
-        text = (f'place of LR: {100 * it.x:+.1f} +-{100 * error.x:.1f} % of the side to the right, '
-                f'{100 * it.y:+.1f} +-{100 * error.y:.1f} % down')
-        return self._judge(text, np.hypot(it.x, it.y), np.hypot(error.x, error.y), MOST_SHIFT)
-
-    def _size(self) -> Finding:
-        text = f'size of LR: {self.placing.scale:.3f} +-{self.error.scale:.3f} times that of HR'
-        return self._judge(text, abs(self.placing.scale - 1), self.error.scale, MOST_SCALING)
-
     def _judge(self, text: str, difference: float, error: float, limit: float) -> Finding:
         if self.placing.correlation < LEAST_CORRELATION:
             return Finding(text)  # means nothing, as is said already
@@ -226,23 +206,6 @@ class Geometry:
             return Finding(f'{text}; cannot tell whether it differs by more than {limit:.0%}', LOOK)
         return Finding(text)
 
-    def _brightness(self) -> Finding:
-        text = f'brightness: HR {self.hr.brightness:.0f}, LR {self.lr.brightness:.0f} of 255'
-        differs = abs(self.hr.brightness - self.lr.brightness) > MOST_BRIGHTNESS
-        return self._judge_light(text, differs, str(MOST_BRIGHTNESS))
-
-    def _contrast(self) -> Finding:
-        text = f'contrast: HR {self.hr.contrast:.0f}, LR {self.lr.contrast:.0f} (standard deviation)'
-        least, most = sorted((self.hr.contrast, self.lr.contrast))
-        return self._judge_light(text, most > MOST_CONTRAST * least, f'a factor of {MOST_CONTRAST}')
-
-    @staticmethod
-    def _judge_light(text: str, differs: bool, limit: str) -> Finding:
-        if not differs:
-            return Finding(text)
-        return Finding(f'{text}; differs by more than {limit}', 'networks learn to change it; were the photographs of '
-                       'one set converted differently, or taken in another light?')
-
     def picture(self) -> np.ndarray:
         """Both mean faces, and their greys laid over each other as they lie and registered: ``uint8`` RGB."""
         similarity = np.log(self.placing.scale), self.placing.x, self.placing.y
@@ -250,6 +213,13 @@ class Geometry:
         registered = np.nan_to_num(move_back(lr, similarity))
         return comparison([{'mean HR': self.hr.picture, 'mean LR': self.lr.picture,
                             'HR red, LR cyan': _lay_over(hr, lr), 'registered': _lay_over(hr, registered)}])
+
+
+def _judge_light(text: str, differs: bool, limit: str) -> Finding:
+    if not differs:
+        return Finding(text)
+    return Finding(f'{text}; differs by more than {limit}', 'networks learn to change it; were the photographs of one '
+                   'set converted differently, or taken in another light?')
 
 
 def _stretch(grey: np.ndarray) -> np.ndarray:

@@ -89,13 +89,9 @@ def _draw(loss, faces: list[np.ndarray]) -> np.ndarray:
 
 
 class HeatmapStore:
-    """What ``write_heatmaps`` has written.
+    """What ``write_heatmaps`` has written to the folder ``path``.
 
-    Args:
-        path: the folder.
-
-    Raises:
-        InputError: it is not there, not finished or damaged. The methods raise it where something does not match.
+    Raises InputError: it is not there, not finished or damaged. The methods raise it where something does not match.
     """
 
     def __init__(self, path: str | Path):
@@ -142,14 +138,8 @@ class HeatmapStore:
                                  f'heatmap_opt has {_short(value)}; {MAKE_AGAIN}, or remove heatmaps from the dataset')
 
     def read(self, face: np.ndarray, name: str) -> torch.Tensor:
-        """The heatmaps of a face as it is trained on.
-
-        Args:
-            face: ``uint8`` RGB (size, size, 3), mirrored or not.
-            name: what errors call it.
-
-        Returns:
-            ``float32`` (maps, height, width), maps: landmarks times stacks.
+        """The heatmaps of a face as it is trained on, ``uint8`` RGB (size, size, 3), mirrored or not: ``float32``
+        (maps, height, width), maps: landmarks times stacks. ``name``: what errors call it.
         """
         sha256 = hash_pixels(face)
         row = self._map()[self._rows[sha256]] if sha256 in self._rows else None

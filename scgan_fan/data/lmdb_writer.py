@@ -110,8 +110,8 @@ def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
 
 
 def _read_list(path: Path) -> list[str]:
-    names = [line.strip() for line in path.read_text(encoding='utf-8', errors='surrogateescape').splitlines()]
-    names = [name for name in names if name]
+    lines = path.read_text(encoding='utf-8', errors='surrogateescape').splitlines()
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise InputError(f'{path}: lists no images; write one path in each line')
     return names

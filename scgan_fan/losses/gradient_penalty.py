@@ -22,15 +22,8 @@ class GradientPenalty(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, critic: nn.Module, real: torch.Tensor, fake: torch.Tensor, mix: torch.Tensor) -> torch.Tensor:
-        """Penalize a critic.
-
-        Args:
-            critic: images -> (batch, 1).
-            real, fake: (batch, 3, height, width); no gradient goes to them.
-            mix: (batch,), each sample's share of the real image, uniform in [0, 1].
-
-        Returns:
-            scalar, weighted.
+        """Penalize a critic, images -> (batch, 1), between ``real`` and ``fake`` images (batch, 3, height, width),
+        which get no gradient; a weighted scalar. ``mix``: (batch,), each sample's share of the real one, in [0, 1].
         """
         with torch.autocast(real.device.type, enabled=False):
             share = mix.view(-1, 1, 1, 1).to(real.dtype)

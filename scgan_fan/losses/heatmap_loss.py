@@ -105,14 +105,8 @@ class HeatmapLoss(nn.Module):
         return min(1.0, (current_iter - self.start_iter) / max(1, self.warmup_iter))
 
     def heatmaps(self, images: torch.Tensor, student: nn.Module | None = None) -> torch.Tensor:
-        """Heatmaps of faces, as they are compared.
-
-        Args:
-            images: (batch, 3, height, width), RGB in [-1, 1].
-            student: draws them in the frozen FAN's stead.
-
-        Returns:
-            (batch, maps, height, width), maps: landmarks, those of all stacks where ``stacks`` is ``mean``.
+        """Heatmaps as they are compared, of faces (batch, 3, height, width), RGB in [-1, 1]: (batch, maps, height,
+        width), maps: landmarks, those of all stacks where ``stacks`` is ``mean``. ``student`` stands in for FAN.
         """
         heatmaps = (student or self.fan)(self._prepare(images))
         return torch.cat({'last': heatmaps[-1:], 'first': heatmaps[:1], 'mean': heatmaps}[self.stacks], dim=1)

@@ -39,17 +39,8 @@ class IdentityLoss(nn.Module):
         self.loss_weight = loss_weight
 
     def forward(self, restored: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """Compare two batches of faces.
-
-        Args:
-            restored: (batch, 3, height, width), RGB in [-1, 1], filled by the face; the gradient goes here.
-            truth: the same faces as they are; no gradient.
-
-        Returns:
-            scalar, weighted.
-
-        Raises:
-            InputError: faces of different shapes.
+        """Compare two batches of faces, (batch, 3, height, width), RGB in [-1, 1], filled by the face; the gradient
+        goes to the first, the scalar is weighted. InputError where they are of different shapes.
         """
         if restored.shape != truth.shape:
             raise InputError(f'IdentityLoss: faces of {tuple(restored.shape)} and {tuple(truth.shape)} pixels compared')

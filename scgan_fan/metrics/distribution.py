@@ -57,7 +57,7 @@ def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | No
         kwargs: ``reference``, a folder or LMDB or a list of them, and whatever else the option block holds.
 
     Returns:
-        The features of the image or of each.
+        The features, (D,) or (N, D).
     """
     return feature_network(network, weights)(img[..., ::-1])
 
@@ -66,14 +66,9 @@ def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | No
 @summarized_by(_kid, prepare=_known)
 @takes_batches
 def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
-    """KID of the images to a reference set, times 100 as SCGAN prints it.
+    """KID of the images to a reference set, times 100 as SCGAN prints it; the row is that of ``calculate_fid``.
 
-    Args:
-        img, network, weights: as for ``calculate_fid``.
-        kwargs: ``reference``; ``subsets`` (100) of ``subset_size`` (1000, at most all); whatever else the block holds.
-
-    Returns:
-        The features of the image or of each.
+    Its options, and ``subsets`` (100) of ``subset_size`` (1000, at most all).
     """
     return feature_network(network, weights)(img[..., ::-1])
 
@@ -84,9 +79,7 @@ def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: str =
                                weights: str | None = None, **kwargs) -> float | np.ndarray:
     """Euclidean distance of the features of a restored and its true face: the number behind SCGAN's t-SNE plot.
 
-    Args:
-        img, img2: as for ``calculate_fid``.
-        network, weights, kwargs: as for ``calculate_fid``.
+    Images, ``network`` and ``weights`` as for ``calculate_fid``.
     """
     features = feature_network(network, weights)
     return np.linalg.norm(features(img[..., ::-1]) - features(img2[..., ::-1]), axis=-1)

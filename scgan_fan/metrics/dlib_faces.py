@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
 
-from scgan_fan.errors import InputError
+from scgan_fan.extras import import_extra
 from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file
 from scgan_fan.metrics.validation import summarized_by
 
@@ -18,11 +18,7 @@ CHIP = 150  # pixels, what dlib's recognition network looks at
 
 @functools.cache
 def _dlib():
-    try:
-        import dlib
-    except ImportError as error:
-        raise InputError('metric: dlib is not installed; pip install "scgan_fan[benchmark]"') from error
-    return dlib
+    return import_extra('dlib', 'metric', 'dlib-bin')
 
 
 @functools.cache
@@ -42,7 +38,6 @@ def calculate_detection(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
     Args:
         img: BGR. The detector's window is about 80 pixels, so a face of 64 must be enlarged.
         enlarge: factor, bicubic.
-        kwargs: whatever else the option block holds.
 
     Returns:
         1.0 or 0.0.
@@ -62,11 +57,15 @@ def descriptor(image: np.ndarray) -> np.ndarray:
     The eyes and the nose are looked for in the whole crop, without a detection, which a bad restoration would fail:
     every image is judged.
     """
-    larger = np.ascontiguousarray(cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC))
+    larger = _enlarged(image)
     shape = _predict(larger, 5)
     chip = _dlib().get_face_chip(larger, shape, CHIP)
     network = _model('face_recognition_model_v1', RECOGNITION_FILE)
     return np.array(network.compute_face_descriptor(chip), np.float32)
+
+
+def _enlarged(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC))
 
 
 def _predict(image: np.ndarray, number: int):
@@ -79,11 +78,9 @@ def _predict(image: np.ndarray, number: int):
 def landmarks(image: np.ndarray, number: int) -> np.ndarray:
     """dlib's landmarks of an RGB crop that the face fills, in its pixels, (number, 2).
 
-    Args:
-        number: 5, corners of the eyes and the base of the nose; or 68, iBUG's.
+    ``number``: 5, corners of the eyes and the base of the nose; or 68, iBUG's.
     """
-    larger = cv2.resize(image, (2 * CHIP, 2 * CHIP), interpolation=cv2.INTER_CUBIC)
-    found = np.array([(point.x, point.y) for point in _predict(np.ascontiguousarray(larger), number).parts()], float)
+    found = np.array([(point.x, point.y) for point in _predict(_enlarged(image), number).parts()], float)
     return found * len(image) / (2 * CHIP)
 
 

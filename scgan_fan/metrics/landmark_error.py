@@ -76,11 +76,8 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
 @METRIC_REGISTRY.register()
 @summarized_by(area_under_curve)
 def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -> np.ndarray:
-    """Area under the cumulative curve of errors, see ``area_under_curve``.
-
-    Args:
-        landmarks, landmarks2: as for ``calculate_nme``.
-        kwargs: ``yaw`` as there; ``limit``, 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
+    """Area under the cumulative curve of errors, see ``area_under_curve``. Landmarks and ``yaw`` as for
+    ``calculate_nme``; ``limit`` is 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
     """
     return _row(landmarks, landmarks2, 'box')
 
@@ -95,7 +92,6 @@ def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', norma
         img, img2: ``uint8`` BGR, square.
         fan: ``fan64`` (shipped), ``2dfan4`` (published) or a path; the one that taught a network favours it. ``dlib``,
             whose 68-point predictor is no network, taught none.
-        normalizer, kwargs: as for ``calculate_nme``.
     """
     return _row(_landmarks(img, fan), _landmarks(img2, fan), normalizer)
 
@@ -117,10 +113,7 @@ def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', **kwa
 def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float:
     """How high the peaks of a FAN's heatmaps are on average, about 0 to 1: does it see a face's parts? No truth needed.
 
-    Args:
-        img: ``uint8`` BGR, square.
-        fan: as for ``calculate_nme68``.
-        kwargs: whatever else the option block holds.
+    ``img``: ``uint8`` BGR, square; ``fan`` as for ``calculate_nme68``, but for dlib.
     """
     return _find(img.tobytes(), img.shape, fan)[1].mean().item()
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.onnx_session import open_onnx
 
 ARCFACE_MEAN, ARCFACE_STD = 127.5, 128.0  # InsightFace's, for networks of ArcFace's family
 WHOLE = (0.5, 0.5, 1.0)
@@ -16,8 +17,8 @@ def onnx_embedding(image: np.ndarray, weights: str | None, mean: float | tuple =
     """What the network says of a face, float32 (numbers,), of length 1.
 
     Args:
-        image: RGB ``uint8`` (height, width, 3), a crop of fixed geometry, so that no landmarks are looked for, which a
-            bad restoration would spoil.
+        image: RGB ``uint8`` (height, width, 3), a crop of fixed geometry: no landmarks are looked for, which a bad
+            restoration would spoil.
         weights: the ONNX file; one input (batch, 3, size, size), a face's first output its embedding.
         mean, std: the network sees (value - mean) / std of values 0 to 255; one number or one for each channel.
         colours: order of the channels that it sees, ``rgb`` or ``bgr``.
@@ -48,20 +49,10 @@ def _cut(image: np.ndarray, window: tuple, size: int) -> np.ndarray:
 @functools.cache
 def _network(weights: str | None):
     """The session and the side of its input."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InputError('metric: network: onnx needs onnxruntime; pip install onnxruntime, or take dlib') from error
     if weights is None or not Path(weights).is_file():
         raise InputError(f'metric: network: onnx: weights: {weights}: no such file; give the ONNX file of a face '
                          'recognition network, or take dlib')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # the images are small
-    try:
-        network = onnxruntime.InferenceSession(weights, options, providers=['CPUExecutionProvider'])
-    except Exception as error:  # onnxruntime's exceptions have no common base
-        raise InputError(f'{weights}: not a readable ONNX file ({str(error).splitlines()[0][:100]}); give that of a '
-                         'face recognition network') from error
+    network = open_onnx(Path(weights).read_bytes(), weights, threads=1)  # the images are small
     inputs = network.get_inputs()
     shape = inputs[0].shape
     if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or not isinstance(shape[2], int) or shape[2] != shape[3]:

@@ -11,6 +11,7 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from scgan_fan.checkpoint import read_checkpoint, weights_only
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
+from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
 
 
@@ -22,7 +23,6 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
         img, img2: restored and true.
         weights: one file with AlexNet's convolutions under torchvision's names (``features.*``) and LPIPS' linear heads
             (``lin*.model.1.weight``). Default: the ``lpips`` package's heads and torchvision's AlexNet, fetched once.
-        kwargs: whatever else the option block holds.
 
     Raises:
         InputError: the weights cannot be had, or the lpips package is not installed.
@@ -35,11 +35,7 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
 @functools.cache
 def load_lpips(weights: str | None) -> torch.nn.Module:
     """The network of ``calculate_lpips``, frozen, on a GPU where there is one."""
-    try:
-        import lpips
-    except ImportError as error:
-        raise InputError('calculate_lpips: the package lpips is not installed; pip install "scgan_fan[benchmark]"'
-                         ) from error
+    lpips = import_extra('lpips', 'calculate_lpips', '"scgan_fan[benchmark]"')
     try:
         with weights_only():
             network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
@@ -73,13 +69,7 @@ def calculate_niqe_enlarged(img: np.ndarray, enlarge: int = 4, **kwargs) -> floa
     NIQE looks at blocks of 96 pixels and a face of 64 has none. How SCGAN measured it is not stated (papers.md section
     7): 64 x 4 = 256 pixels hold four blocks. Such values cannot be compared with NIQE of larger pictures.
 
-    Args:
-        img: restored.
-        enlarge: factor.
-        kwargs: whatever else the option block holds.
-
-    Raises:
-        InputError: the enlarged image has no block.
+    InputError where the image, ``enlarge`` times as large, has no block.
     """
     height, width = (side * enlarge for side in img.shape[:2])
     if min(height, width) < 96:

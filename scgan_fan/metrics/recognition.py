@@ -8,6 +8,7 @@ from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.onnx_recognition import onnx_embedding
@@ -153,15 +154,12 @@ def _facenet_embedding(image: np.ndarray, weights: str | None) -> np.ndarray:
 
 @functools.cache
 def _facenet(weights: str | None) -> torch.nn.Module:
-    try:
-        from facenet_pytorch import InceptionResnetV1
-    except ImportError as error:
-        raise InputError('metric: network: facenet needs a package that pins old versions of others; pip install '
-                         '--no-deps facenet-pytorch, or take dlib') from error
+    # the package pins old versions of others
+    package = import_extra('facenet_pytorch', 'metric: network: facenet', '--no-deps facenet-pytorch, or take dlib')
     if weights is None:
         raise InputError('metric: network: facenet needs weights: the file that facenet-pytorch publishes; or take '
                          'dlib')
-    network, given = InceptionResnetV1(), read_checkpoint(weights)
+    network, given = package.InceptionResnetV1(), read_checkpoint(weights)
     missing = sorted(network.state_dict().keys() - given.keys())
     if missing:
         raise InputError(f'{weights}: not the weights of FaceNet: {missing[0]} is not in it')

@@ -48,7 +48,7 @@ class Metric:
         owner: of the block, for errors.
 
     Raises:
-        InputError: the type is unknown. The methods raise it where the metric cannot be computed.
+        InputError: the type is unknown; in the methods, the metric cannot be computed.
     """
 
     def __init__(self, name: str, block: dict, owner: str = 'metrics'):
@@ -88,13 +88,8 @@ class Metric:
 
 
 class ValidationMetrics:
-    """Takes in a set image by image. A metric is measured where an image has all that it needs.
-
-    Args:
-        blocks: ``val: metrics`` of the option file, name -> {type, ...}.
-
-    Raises:
-        InputError: a type is unknown.
+    """Takes in a set image by image, for ``blocks``, ``val: metrics`` of the option file. A metric is measured where an
+    image has all that it needs.
     """
 
     def __init__(self, blocks: dict[str, dict]):

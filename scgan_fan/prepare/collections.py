@@ -24,26 +24,18 @@ from scgan_fan.prepare.annotations import find_annotation
 class KnownFace:
     """What a collection says of one face; nothing at all means: the face in the middle of the image.
 
-    Attributes:
-        box: left, top, right and bottom, pixels.
-        box_of: by which of ``faces.crop.BOX_RULES`` it is cropped.
-        points: (5, 2), x and y in pixels: the eyes, that on the left first, the nose and the corners of the mouth.
-        landmarks: (68, 2), x and y in pixels, pixel i covering i to i + 1.
-        annotation: file to read the landmarks from.
-        annotated: false where a collection of annotated faces lacks this one's file.
-        blur, occlusion: 0 none, 1 some, 2 heavy.
-        invalid: the annotators found no usable face.
+    Lengths are pixels of the image, pixel i covering i to i + 1, points x and y.
     """
 
-    box: tuple[float, float, float, float] | None = None
-    box_of: str = 'landmarks'
-    points: np.ndarray | None = None
-    landmarks: np.ndarray | None = None
-    annotation: str | None = None
-    annotated: bool = True
-    blur: int = 0
-    occlusion: int = 0
-    invalid: bool = False
+    box: tuple[float, float, float, float] | None = None  # left, top, right and bottom
+    box_of: str = 'landmarks'  # by which of ``faces.crop.BOX_RULES`` it is cropped
+    points: np.ndarray | None = None  # (5, 2): the eyes, that on the left first, the nose and the corners of the mouth
+    landmarks: np.ndarray | None = None  # (68, 2)
+    annotation: str | None = None  # file to read the landmarks from
+    annotated: bool = True  # false where a collection of annotated faces lacks this one's file
+    blur: int = 0  # to 2, heavy
+    occlusion: int = 0  # to 2, heavy
+    invalid: bool = False  # the annotators found no usable face
 
     @property
     def has_landmarks(self) -> bool:
@@ -53,19 +45,12 @@ class KnownFace:
 
 @dataclass(frozen=True)
 class Record:
-    """An image of a collection.
+    """An image of a collection."""
 
-    Attributes:
-        path: its file.
-        name: its path within the collection's images; in what ``read_collection`` gives, its key, which no other has.
-        group: what must not be split between training and validation: the person, the photograph or the film.
-        faces: those to take; None for all that a detector finds.
-    """
-
-    path: str
-    name: str
-    group: str
-    faces: tuple[KnownFace, ...] | None
+    path: str  # its file
+    name: str  # its path within the collection's images; in what ``read_collection`` gives, its key, which no other has
+    group: str  # what must not be split between training and validation: the person, the photograph or the film
+    faces: tuple[KnownFace, ...] | None  # those to take; None for all that a detector finds
 
 
 def read_folder(root: Path) -> Iterator[Record]:
@@ -128,13 +113,15 @@ def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
     """
     listing = root / f'wider_face_split/wider_face_{subset}_bbx_gt.txt'
     folder = _first(root, f'WIDER_{subset}/images')
-    lines = iter(_read_lines(listing))
     try:
+        lines = iter(listing.read_text(encoding='utf-8').splitlines())
         for name in lines:
             count = int(next(lines))
             faces = [_wider_face(next(lines)) for _ in range(max(1, count))]  # no face is one line of zeros
             if count:
                 yield Record(str(folder / name), name, name, tuple(faces))
+    except OSError as error:
+        raise InputError(f'{listing}: cannot be read ({error.strerror})') from error
     except (StopIteration, ValueError) as error:
         raise InputError(f'{listing}: not lines of name, count and faces; unpack wider_face_split.zip again') from error
 
@@ -248,13 +235,6 @@ def _first(root: Path, *names: str) -> Path:
     return found
 
 
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding='utf-8').splitlines()
-    except OSError as error:
-        raise InputError(f'{path}: cannot be read ({error.strerror})') from error
-
-
 def _box(values) -> tuple[float, float, float, float]:
     x, y, width, height = values
     return x, y, x + width, y + height
@@ -269,14 +249,9 @@ BOXES_TO_CROP_BY = ('wider', 'wider_val', 'boxes')
 
 
 def read_collection(collection: str, root: str | Path) -> list[Record]:
-    """The images of a collection in the order of their listing, each with a key of its own as its name.
+    """The images of one of ``COLLECTIONS`` in the order of their listing, each with a key of its own as its name.
 
-    Args:
-        collection: one of ``COLLECTIONS``.
-        root: the folder that its archives are unpacked into.
-
-    Raises:
-        InputError: no such collection or folder, or something that the layout needs is not there.
+    InputError where there is no such collection or folder, or something that the layout needs is not there.
     """
     check_choice('collection', collection, COLLECTIONS)
     root = Path(root).expanduser()

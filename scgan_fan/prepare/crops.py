@@ -24,53 +24,32 @@ BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the colle
 
 @dataclass(frozen=True)
 class Rules:
-    """How faces are cut, and which are dropped.
+    """How faces are cut, and which are dropped."""
 
-    Attributes:
-        size: side of the crops, pixels.
-        margin: see ``faces.crop.crop_box``; the larger, the smaller the face in its crop.
-        detector: of ``faces.detection.find_faces``, or ``boxes``.
-        min_face, max_face: side of the crop in the photograph, pixels; None: no limit.
-        max_blur, max_occlusion: of WIDER FACE's flags, 0 to 2.
-        sharpness: the least, see ``filters.sharpness``; 0 keeps all.
-        room: side of what is stored / side of the crop in its middle.
-        native: what is stored keeps the photograph's pixels; else its crop is brought to ``size``.
-    """
-
-    size: int
-    margin: float
-    detector: str
-    min_face: int
-    max_face: int | None
-    max_blur: int
+    size: int  # side of the crops, pixels
+    margin: float  # see ``faces.crop.crop_box``; the larger, the smaller the face in its crop
+    detector: str  # of ``faces.detection.find_faces``, or ``boxes``
+    min_face: int  # side of the crop in the photograph, pixels
+    max_face: int | None  # None: no limit
+    max_blur: int  # of WIDER FACE's flags, 0 to 2
     max_occlusion: int
-    sharpness: float
-    room: float = 1
-    native: bool = False
+    sharpness: float  # the least, see ``filters.sharpness``; 0 keeps all
+    room: float = 1  # side of what is stored / side of the crop in its middle
+    native: bool = False  # what is stored keeps the photograph's pixels; else its crop is brought to ``size``
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A face that was found, or an image without one.
+    """A face that was found, or an image without one."""
 
-    Attributes:
-        name: key of the face; that of the image with a number behind it.
-        group: see ``collections.Record``.
-        dropped: the reason; empty where nothing speaks against the face itself.
-        side: of the crop in the photograph, pixels.
-        landmarks: (68, 2) in pixels of the stored image, where they are known or were found.
-        pixels: SHA-256 of the stored image.
-        sharpness, image_hash: of the crop at ``Rules.size``: ``filters.sharpness``, ``filters.perceptual_hash``.
-    """
-
-    name: str
-    group: str
-    dropped: str = ''
-    side: int = 0
-    landmarks: list | None = None
-    sharpness: float = 0
-    pixels: str = ''
-    image_hash: str = ''
+    name: str  # key of the face; that of the image with a number behind it
+    group: str  # see ``collections.Record``
+    dropped: str = ''  # the reason; empty where nothing speaks against the face itself
+    side: int = 0  # of the crop in the photograph, pixels
+    landmarks: list | None = None  # (68, 2) in pixels of the stored image, where they are known or were found
+    sharpness: float = 0  # ``filters.sharpness`` of the crop at ``Rules.size``
+    pixels: str = ''  # SHA-256 of the stored image
+    image_hash: str = ''  # ``filters.perceptual_hash`` of the crop
 
 
 class Dropped(Exception):
@@ -151,15 +130,11 @@ def _find_known(image: np.ndarray, known: KnownFace, rules: Rules) -> np.ndarray
     x, y = max(0, int(left - around)), max(0, int(top - around))
     region = image[y:max(0, int(bottom + around)), x:max(0, int(right + around))]
     middle = (left + right) / 2 - x, (top + bottom) / 2 - y
-    found = [face for face in _detect(region, rules) if _contains(face, middle)] if region.size else []
-    if not found:
-        raise Dropped('no face found')
-    return _align(region, found[:1])[0] + (x, y)
-
-
-def _contains(face: Face, point: tuple[float, float]) -> bool:
-    left, top, right, bottom = face.box
-    return left <= point[0] <= right and top <= point[1] <= bottom
+    for face in _detect(region, rules) if region.size else ():
+        left, top, right, bottom = face.box
+        if left <= middle[0] <= right and top <= middle[1] <= bottom:
+            return _align(region, [face])[0] + (x, y)
+    raise Dropped('no face found')
 
 
 def _detect(image: np.ndarray, rules: Rules) -> list[Face]:

@@ -54,10 +54,7 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     except OSError as error:
         raise InputError(f'{output}: cannot be written ({error.strerror}); choose another folder') from error
     for index, key in enumerate(tqdm(source.keys, unit='image')):
-        image = make_bad(read_crop(source, index, side, room), size, _randomness(seed, key))
+        rng = np.random.default_rng([seed, *hashlib.sha256(key.encode()).digest()[:16]])
+        image = make_bad(read_crop(source, index, side, room), size, rng)
         write_image(Path(output) / f'{unquote(key, errors="surrogateescape")}.png', image)
     return len(source)
-
-
-def _randomness(seed: int, key: str) -> np.random.Generator:
-    return np.random.default_rng([seed, *hashlib.sha256(key.encode()).digest()[:16]])

@@ -18,11 +18,7 @@ def sharpness(image: np.ndarray) -> float:
     0.091 by Lanczos. The variance of the Laplacian does not part them: 84 or more against 120 or less. Noise counts as
     sharp: of standard deviation 3 it brings one enlarged face in ten over ``SHARP``.
 
-    Args:
-        image: ``uint8`` RGB (side, side, 3).
-
-    Returns:
-        0 (nothing is lost) to about 0.3.
+    Of a ``uint8`` RGB image (side, side, 3): 0 (nothing is lost) to about 0.3.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     side = len(grey)
@@ -32,12 +28,9 @@ def sharpness(image: np.ndarray) -> float:
 
 
 def perceptual_hash(image: np.ndarray) -> str:
-    """64 hexadecimal digits that hardly change when an image is compressed, resized or brightened ("pHash").
+    """64 hexadecimal digits that hardly change when a ``uint8`` RGB image is compressed or resized (pHash).
 
     One bit for each of the 256 lowest frequencies of the cosine transform at 32 pixels: is it above their median?
-
-    Args:
-        image: ``uint8`` RGB (side, side, 3).
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (2 * HASH_SIDE, 2 * HASH_SIDE), interpolation=cv2.INTER_AREA)
@@ -82,12 +75,8 @@ def _words(image_hash: str) -> np.ndarray:
 
 
 def in_validation(group: str, share: float) -> bool:
-    """Whether the faces of this person, or of this photograph, are for validation.
+    """Whether the faces of this ``group``, a person, photograph or film, are for validation, as this share of all are.
 
     Decided by the name alone: it stays so when images are added, in another order, on another machine.
-
-    Args:
-        group: the name of the person, of the photograph or of the film.
-        share: of all groups that go to validation, 0 to 1.
     """
     return int.from_bytes(hashlib.sha256(group.encode(errors='surrogateescape')).digest()[:8], 'big') < share * 2**64

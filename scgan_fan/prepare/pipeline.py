@@ -35,30 +35,20 @@ from scgan_fan.prepare.filters import NearDuplicates, in_validation
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is asked for.
+    """What a run is asked for."""
 
-    Attributes:
-        collection, input: see ``collections.read_collection``.
-        rules: how faces are cut, and which are dropped.
-        val_share: of all persons or photographs that go to validation, 0 to 1.
-        keep_duplicates: keep near duplicates; faces of the same pixels are dropped always.
-        landmarks: write landmarks.npz.
-    """
-
-    collection: str
-    input: str
+    collection: str  # one of ``collections.COLLECTIONS``
+    input: str  # the folder that it was unpacked into
     rules: Rules
-    val_share: float
-    keep_duplicates: bool
-    landmarks: bool
+    val_share: float  # of all persons or photographs that go to validation, 0 to 1
+    keep_duplicates: bool  # the near ones; faces of the same pixels are dropped always
+    landmarks: bool  # write landmarks.npz
 
 
 def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | None:
-    """Make training data of a collection; called again after an interruption, continue.
+    """Make training data of a collection in the folder ``output``; called again after an interruption, continue.
 
     Args:
-        settings: what is asked for.
-        output: the folder to write.
         workers: processes that find and cut faces, and that encode the LMDBs.
 
     Returns:
@@ -74,15 +64,14 @@ def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | 
     if (output / report.JSON_FILE).exists():
         return None
     candidates = mark_duplicates(_cut_all(records, settings.rules, output, workers), settings.keep_duplicates)
+    _write_dropped(output, candidates)
     sets = split(candidates, settings.val_share)
     if not sets['train']:
-        _write_dropped(output, candidates)
         raise InputError(f'{output}: no face is left for training of {len(records)} images; the reasons are in '
                          'dropped.txt there')
     _write_sets(output, sets, workers)
     if settings.landmarks:
         _write_landmarks(output, sets)
-    _write_dropped(output, candidates)
     return report.write(output, settings, len(records), candidates, sets)
 
 
@@ -97,9 +86,6 @@ def _check_places(settings: Settings, records: list[Record]) -> None:
                              f'than {BOXES}')
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The log
-# ---------------------------------------------------------------------------------------------------------------------
 
 def _heading(settings: Settings, records: list[Record]) -> dict:
     """What tells whether a run that was begun is this one; images count by what is known of them, and their bytes."""
@@ -143,9 +129,6 @@ def _resume(output: Path, records: list[Record]) -> list[list[Candidate]]:
     return [[Candidate(**values) for values in json.loads(line)] for line in lines]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Cutting
-# ---------------------------------------------------------------------------------------------------------------------
 
 def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) -> list[Candidate]:
     """The candidates of all images, in their order."""
@@ -178,9 +161,6 @@ def _prepare_worker() -> None:
     cv2.setNumThreads(0)
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# Choosing and writing
-# ---------------------------------------------------------------------------------------------------------------------
 
 def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candidate]:
     """The candidates, those dropped that show an earlier one's pixels or, unless ``keep_near``, nearly so."""

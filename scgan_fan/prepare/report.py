@@ -7,15 +7,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from scgan_fan.data.geometry import MeanFace, mean_face, read_evenly
+from scgan_fan.data.geometry import MeanFace, evenly, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
 from scgan_fan.images import read_image, write_image
+from scgan_fan.pictures import title
 from scgan_fan.prepare.crops import Candidate, file_name
 
 JSON_FILE = 'report.json'
 MOST_FACES = 2000  # of a set, for its mean face
 PERCENTILES = (0, 5, 50, 95, 100)
-COLUMNS, TILE, TITLE_HEIGHT = 16, 80, 22  # of the contact sheet; pixels
+COLUMNS, TILE = 16, 80  # of the contact sheet; pixels
 ROWS = {'train': 6, 'val': 2}  # of it; one for each reason
 
 
@@ -88,27 +89,22 @@ def _row(*cells) -> str:
 
 def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace],
                   room: float = 1) -> np.ndarray:
-    """The mean faces; faces of each set, and of each reason for which a face was dropped after it was cut, evenly over
-    the listing.
-
-    Where they have ``room``, a line frames the crop.
-
-    Returns:
-        ``uint8`` RGB image.
+    """``uint8`` RGB: the mean faces; faces of each set, and of each reason for which a face was dropped after it was
+    cut, evenly over the listing. Where they have ``room``, a line frames the crop.
     """
     groups = {f'{name}: {len(faces)}': (faces, ROWS[name]) for name, faces in sets.items()}
     cut = [face for face in candidates if face.dropped and face.pixels]
     for reason in sorted({face.dropped.partition(':')[0] for face in cut}):
         faces = [face for face in cut if face.dropped.partition(':')[0] == reason]
         groups[f'dropped, {reason}: {len(faces)}'] = faces, 1
-    parts = [part for title, (faces, rows) in groups.items() if faces
-             for part in (_title(title), _grid(folder, faces, rows, room))]
+    parts = [part for label, (faces, rows) in groups.items() if faces
+             for part in (title(label, COLUMNS * TILE), _grid(folder, faces, rows, room))]
     mean_faces = _tiles([mean.picture for mean in means.values()])
-    return np.vstack([_title(f'mean faces: {", ".join(means)}'), mean_faces, *parts])
+    return np.vstack([title(f'mean faces: {", ".join(means)}', COLUMNS * TILE), mean_faces, *parts])
 
 
 def _grid(folder: Path, faces: list[Candidate], rows: int, room: float) -> np.ndarray:
-    chosen = np.unique(np.linspace(0, len(faces) - 1, rows * COLUMNS).round().astype(int))
+    chosen = evenly(len(faces), rows * COLUMNS)
     return _tiles([read_image(folder / file_name(faces[index].name)) for index in chosen], room)
 
 
@@ -125,8 +121,3 @@ def _tile(image: np.ndarray, room: float) -> np.ndarray:
         corner = round(TILE * (1 - 1 / room) / 2)
         cv2.rectangle(tile, (corner, corner), (TILE - 1 - corner, TILE - 1 - corner), (255, 255, 255))
     return tile
-
-
-def _title(text: str) -> np.ndarray:
-    strip = np.full((TITLE_HEIGHT, COLUMNS * TILE, 3), 255, np.uint8)
-    return cv2.putText(strip, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)

@@ -2,7 +2,9 @@
 
 Weights are loaded without running code that their files might carry.
 """
+import importlib
 from importlib import metadata
+from importlib.util import find_spec
 from urllib.error import URLError
 
 import numpy as np
@@ -14,6 +16,7 @@ from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
 from scgan_fan.benchmark.methods.base import RESIZES, Method, resize
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.extras import import_extra
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
 from scgan_fan.network_loader import load_restorer
@@ -47,7 +50,6 @@ class _Network(Method):
         raise NotImplementedError
 
     def protocol(self) -> str:
-        """Network, file, and both resizes."""
         before = f'{self.input_resize} to {self.input_size} px' if self.input_size else 'the face as it is'
         return (f'{self.describe()}; input: {before}; output, where it is not {self.size} px: {self.output_resize} to '
                 f'{self.size} px')
@@ -88,12 +90,10 @@ class RegisteredNetwork(_Network):
             raise InputError(f'{self.owner}: network: {error}; see the arguments of {block["type"]}') from error
 
     def describe(self) -> str:
-        """The class, its value range and channel order, and the file."""
         return (f'{type(self.network).__name__} of {self.weights.name} ({self.entry}), '
                 f'{self.channels.upper()} in [{self.low:g}, {self.low + self.span:g}]')
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Into the network's range and channel order, and back."""
         restored = self.run(self._reorder(images) * self.span + self.low)
         return (self._reorder(restored) - self.low) / self.span
 
@@ -115,11 +115,9 @@ class RestorerNetwork(_Network):
         self.restorer = load_restorer(self.weights, self.device)
 
     def describe(self) -> str:
-        """Network and file."""
         return f'{self.restorer.name} of {self.weights.name}'
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """To [-1, 1] and back."""
         return (self.restorer(images * 2 - 1) + 1) / 2
 
 
@@ -130,7 +128,9 @@ class SpandrelNetwork(_Network):
 
     def __init__(self, *args):
         super().__init__(*args)
-        spandrel = _import_spandrel(self.owner)
+        spandrel = import_extra('spandrel', self.owner, '"scgan_fan[benchmark]"')
+        if find_spec('spandrel_extra_arches'):  # by choice: it is another licence
+            importlib.import_module('spandrel_extra_arches').install(ignore_duplicates=True)
         try:
             self.network = spandrel.ModelLoader(self.device).load_from_file(self.weights)
         except (spandrel.UnsupportedModelError, ValueError, RuntimeError, OSError, EOFError) as error:
@@ -139,27 +139,11 @@ class SpandrelNetwork(_Network):
         self.network.eval()
 
     def describe(self) -> str:
-        """The architecture that spandrel found, and the file."""
         return (f'{self.network.architecture.name} x{self.network.scale} of {self.weights.name}, read by spandrel '
                 f'{metadata.version("spandrel")}')
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Pads to what the architecture needs, if it does."""
-        return self.network(images)
-
-
-def _import_spandrel(owner: str):
-    try:
-        import spandrel
-    except ImportError as error:
-        raise InputError(f'{owner}: needs spandrel, which is not installed; pip install "scgan_fan[benchmark]"'
-                         ) from error
-    try:
-        import spandrel_extra_arches
-        spandrel_extra_arches.install(ignore_duplicates=True)
-    except ImportError:
-        pass  # by choice: it is another licence
-    return spandrel
+        return self.network(images)  # pads to what the architecture needs
 
 
 class DFDNet(RegisteredNetwork):
@@ -186,7 +170,6 @@ class DFDNet(RegisteredNetwork):
             raise NotRun('file experiments/pretrained_models/vgg19-dcbb9e9d.pth not found') from error
 
     def describe(self) -> str:
-        """The network, and how it is told the parts."""
         return f'{super().describe()}, eyes, nose and mouth found by fan64'
 
     def run(self, images: torch.Tensor) -> torch.Tensor:
@@ -204,15 +187,8 @@ LEAST_HALF_SIDE = 16
 
 
 def part_boxes(landmarks: torch.Tensor) -> list[torch.Tensor]:
-    """DFDNet's boxes of the parts.
-
-    Args:
-        landmarks: (68, 2) in pixels of a 512-pixel face.
-
-    Returns:
-        for each part left, top, right and bottom, (1, 4), in pixels.
-
-    A square around the mean of the part's points, as wide as they spread; moved inside the image where it is not.
+    """DFDNet's boxes of the parts of a face with ``landmarks`` (68, 2), pixels of 512: for each (1, 4), left, top,
+    right and bottom. A square around the mean of the part's points, as wide as they spread, moved inside the image.
     """
     boxes = []
     for indices in PARTS.values():

@@ -18,7 +18,6 @@ class Interpolation(Method):
         self.mode = self.options.choice('mode', RESIZES)
 
     def protocol(self) -> str:
-        """The kernel and whether it is antialiased."""
         kernel = {'bicubic': 'bicubic, a = -0.5, antialiased', 'bilinear': 'bilinear, antialiased', 'area': 'area'}
         return f'interpolation to {self.size} px, {kernel[self.mode]}'
 
@@ -43,8 +42,7 @@ class Folder(Method):
         self.numbers = {key: number for number, key in enumerate(self.source.keys)}
 
     def protocol(self) -> str:
-        """Where the images lie."""
-        return (f'images of {self.source.path}; where they are not {self.size} px: {self.resize} to {self.size} px')
+        return f'images of {self.source.path}; where they are not {self.size} px: {self.resize} to {self.size} px'
 
     def __call__(self, faces: Faces) -> np.ndarray:
         for key in faces.keys:
@@ -60,7 +58,6 @@ class Truth(Method):
     competes = False
 
     def protocol(self) -> str:
-        """Nothing to state."""
         return 'the true faces'
 
     def __call__(self, faces: Faces) -> np.ndarray:
@@ -75,7 +72,6 @@ class Noise(Method):
     competes = False
 
     def protocol(self) -> str:
-        """What is drawn."""
         return 'uniform noise'
 
     def __call__(self, faces: Faces) -> np.ndarray:
