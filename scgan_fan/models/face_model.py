@@ -8,11 +8,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from basicsr.data import build_dataset
 from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
 from torch import nn
@@ -28,9 +30,11 @@ from scgan_fan.models.networks import build_network, choose_device, compile_netw
 from scgan_fan.models.optimizers import SCHEDULERS, build_optimizer
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_terms
+from scgan_fan.models.time_budget import TimeBudget, advance
 from scgan_fan.models.training_state import log_changes, network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
-from scgan_fan.parallel import average_buffers, average_gradients, broadcast_from_first, is_parallel, wait_for_all
+from scgan_fan.parallel import (average_buffers, average_gradients, broadcast_from_first, first_decides, is_parallel,
+                                wait_for_all)
 from scgan_fan.precision import at_least_float32
 from scgan_fan.run_position import POSITION
 
@@ -55,6 +59,8 @@ class FaceModel(BaseModel):
     - ``net_d_iters`` (discriminators step in each iteration, generators in each so-many-th, as in BasicSR);
       ``judge_jointly`` (see ``adversarial.discriminate``); ``frozen`` (generators that do not learn and stay in
       evaluation mode); ``ema_decay`` (0: no average); ``init``;
+    - ``time_budget``: minutes from the start of the program in which training, its last checkpoint and validation are
+      done; schedules follow the share of the time that has passed, to where they are at ``total_iter``;
     - ``precision`` (float32, bfloat16, float16), ``channels_last``, ``compile`` (a mode of torch.compile),
       ``accumulate`` (microbatches that a batch is split into), ``sync_batchnorm`` (statistics over all processes);
     - ``optim_g``, ``optim_d``, ``optim_fan``, ``scheduler``.
@@ -113,6 +119,8 @@ class FaceModel(BaseModel):
         self.divergence = Divergence(self.device, self.opt['path'].get('models'))
         self.trained_iter = self.saved_iter = 0
         self.interruption: Interruption | None = None
+        minutes = options.get('time_budget')
+        self.time_budget = None if minutes is None else TimeBudget(minutes, options['total_iter'])
 
         self.terms: dict[str, Any] = {
             name: self._build_loss(name) for name in self.NETWORKS_OF_TERM if options.get(name)}
@@ -264,7 +272,12 @@ class FaceModel(BaseModel):
         self.interruption = self.interruption or Interruption()
         if number := self.interruption.agreed():
             self._leave(number)
-        super().update_learning_rate(current_iter, warmup_iter)
+        if self.time_budget is None:
+            return super().update_learning_rate(current_iter, warmup_iter)
+        position = first_decides(self.time_budget.position())
+        if position >= self.opt['train']['total_iter']:
+            self._finish()
+        advance(self.schedulers, position)
 
     def _leave(self, number: int) -> None:
         """Save what is not saved and exit as a program that a signal has ended, with 128 + its number: the training is
@@ -274,6 +287,17 @@ class FaceModel(BaseModel):
         get_root_logger().info(f'Stopped by signal {number}; iteration {self.trained_iter} is saved. Continue with '
                                '--auto_resume.')
         sys.exit(128 + number)
+
+    def _finish(self) -> None:
+        """The time is over: what BasicSR does after the last iteration, and the end of the program, with status 0."""
+        if self.trained_iter > self.saved_iter:
+            self.save(POSITION.epoch, self.trained_iter)
+        self.save(-1, -1)
+        get_root_logger().info(f'The time budget is used up after iteration {self.trained_iter}.')
+        for phase, options in self.opt['datasets'].items():
+            if phase.startswith('val'):
+                self.validation(SimpleNamespace(dataset=build_dataset(options)), self.trained_iter, None)
+        sys.exit(0)
 
     def get_current_log(self) -> OrderedDict:
         """Losses of the last iteration, averaged over the processes.
@@ -314,6 +338,9 @@ class FaceModel(BaseModel):
         """
         restore_state(self, resume_state)
         self.trained_iter = self.saved_iter = resume_state['iter']
+        if self.time_budget is not None:
+            self.time_budget.resume(resume_state.get('time_spent', 0))
+            return advance(self.schedulers, self.time_budget.position())
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # torch misses the optimizers' steps in between
             for iteration in range(1, self.trained_iter + 1):

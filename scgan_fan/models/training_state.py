@@ -28,6 +28,7 @@ def save_checkpoint(model, epoch: int, iteration: int) -> None:
         'optimizers': {name: optimizer.state_dict() for name, optimizer in model.named_optimizers.items()},
         'schedulers': [scheduler.state_dict() for scheduler in model.schedulers],
         'best_metric_results': model.best_metric_results,
+        'time_spent': model.time_budget.spent if model.time_budget else 0,
     })
     model.retention.after_save(iteration)
 
