@@ -61,19 +61,15 @@ def restore_state(model, state: dict) -> None:
 
 
 def _restore_moments(name: str, optimizer: torch.optim.Optimizer, saved: dict) -> None:
-    options = [{key: value for key, value in group.items() if key != 'params'} for group in optimizer.param_groups]
-    needed = _names_of_moments(optimizer)
-    if not all(needed <= moments.keys() for moments in saved['state'].values()):
+    own, moments, needed = optimizer.state_dict(), saved['state'], _names_of_moments(optimizer)
+    if saved['param_groups'][0]['params'] != own['param_groups'][0]['params']:
+        raise InputError(f'training state: the optimizer of {name} has other parameters than the option file gives it; '
+                         'resume with the networks and shared_parts that the run began with')
+    if not all(needed <= each.keys() for each in moments.values()):
         get_root_logger().info(f'optimizer of {name}: begins anew, other moments ({", ".join(sorted(needed))}) than were '
                                'saved are needed')
-        saved = {**saved, 'state': {}}
-    try:
-        optimizer.load_state_dict(saved)
-    except ValueError as error:
-        raise InputError(f'training state: the optimizer of {name} has other parameters than the option file gives it; '
-                         'resume with the networks and shared_parts that the run began with') from error
-    for group, own in zip(optimizer.param_groups, options):
-        group.update(own)
+        moments = {}
+    optimizer.load_state_dict({**own, 'state': moments})
 
 
 def _names_of_moments(optimizer: torch.optim.Optimizer) -> set[str]:
