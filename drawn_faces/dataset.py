@@ -67,7 +67,7 @@ def _file_name(index: int) -> str:
 
 def _draw_all(tasks: list[tuple], workers: int) -> list[np.ndarray]:
     # Forking a process with torch's threads may hang; the pool starts no process where it has nothing to do.
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context('spawn')) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), cv2.setNumThreads, (0,)) as pool:
         drawn = map(_draw_example, tasks) if workers == 1 else pool.map(_draw_example, tasks, chunksize=8)
         return list(tqdm(drawn, 'drawing faces', len(tasks), unit='face'))
 

@@ -1,17 +1,23 @@
 """Real-world face super-resolution for BasicSR: semi-cycled GANs guided by a face alignment network.
 
-Importing the package registers its networks, losses, metrics, datasets and models with BasicSR. An option file does so
-with one line, ``plugin: !!python/name:scgan_fan.__name__``, or by being based on one that does (``options.py``).
+An option file imports the package with one line, ``plugin: !!python/name:scgan_fan.__name__``, or by being based on one
+that does (``options.py``): where BasicSR is there already, ``plugin`` registers everything with it. Otherwise an import
+is light and changes nothing.
 """
+import importlib
+import sys
+
 import scgan_fan_startup
 
-scgan_fan_startup.install()
-
-from scgan_fan import compat  # noqa: E402  (basicsr cannot be imported before the line above)
-
-compat.apply()
-
-from scgan_fan import archs, data, losses, metrics, models  # noqa: E402, F401
-from scgan_fan.options import based_on  # noqa: E402, F401
-
 __version__ = '0.1.0'
+LATER = {'based_on': 'scgan_fan.options'}  # name -> module that is imported when it is asked for
+
+scgan_fan_startup.install()
+if 'basicsr' in sys.modules:
+    from scgan_fan import plugin  # noqa: F401
+
+
+def __getattr__(name: str):
+    if name not in LATER:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(LATER[name]), name)

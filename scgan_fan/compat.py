@@ -1,7 +1,7 @@
 """What BasicSR 1.4.2 (and its git master) gets wrong on today's stack or without a GPU: one function for each fault.
 
-Nothing of BasicSR is edited: its functions are replaced in memory when the plugin is imported. Faults that bite before
-the plugin can be imported are in ``scgan_fan_startup``.
+Nothing of BasicSR is edited: its functions are replaced in memory, where one of its scripts or ours is running. Faults
+that bite before the plugin can be imported are in ``scgan_fan_startup``.
 """
 import errno
 import functools
@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import basicsr.data
+import cv2
 import torch
 from basicsr.data import worker_init_fn as seed_worker
 from basicsr.data.data_sampler import EnlargedSampler
@@ -29,16 +30,24 @@ from scgan_fan.run_position import POSITION
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
+def mend_running_script() -> None:
+    """Mend what runs, where that is BasicSR's own ``train.py`` or ``test.py``, which is reading an option file."""
+    program = sys.modules['__main__']
+    if hasattr(program, 'train_pipeline'):
+        mend_train_script(sys.modules[program.train_pipeline.__module__])
+    elif hasattr(program, 'test_pipeline'):
+        apply()
+
+
+@functools.cache
 def apply() -> None:
-    """Mend everything below; called once, when the plugin is imported."""
+    """Mend what training and testing share; a second call does nothing."""
+    cv2.setNumThreads(0)  # processes are the parallelism, and a fork of a process in which its threads run may hang
     start_processes_without_gpu()
     accept_lists_of_folders()
     hand_positions_to_datasets()
     basicsr.data.worker_init_fn = start_worker
     report_errors_of_the_prefetcher()
-    for name in ('__main__', 'basicsr.train'):
-        if hasattr(sys.modules.get(name), 'train_pipeline'):
-            mend_train_script(sys.modules[name])
     print_input_errors_in_one_line()
 
 
@@ -130,6 +139,7 @@ def mend_train_script(train) -> None:
     Args:
         train: the module of ``basicsr/train.py``, be it ``__main__`` or ``basicsr.train``.
     """
+    apply()
     train.load_resume_state = load_resume_state
     train.copy_opt_file = copy_opt_file
     create_loaders = train.create_train_val_dataloader

@@ -5,7 +5,7 @@ done, 1 after an error, 143 or 130 when SIGTERM or SIGINT has stopped it and ``-
 """
 import os
 
-from scgan_fan import compat
+from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
 
 
 def main() -> None:

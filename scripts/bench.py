@@ -30,6 +30,7 @@ from basicsr.models import build_model
 from basicsr.utils.options import parse_options
 from tqdm import tqdm
 
+from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
 from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
@@ -212,6 +213,7 @@ def parse_arguments() -> tuple[dict, argparse.Namespace]:
     parser.add_argument('--weights', default=DEFAULT_RESTORER, help='of a restorer. Default: %(default)s')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures of every round')
     arguments, sys.argv[1:] = parser.parse_known_args()
+    compat.apply()
     opt, _ = parse_options(os.getcwd())
     check_choice('datasets: train: type', opt['datasets']['train']['type'], ('UnpairedFaceDataset',))
     opt.update(path={}, num_gpu=min(opt['num_gpu'], 1))

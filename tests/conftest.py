@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-import scgan_fan  # noqa: F401  (registers everything with BasicSR)
 from drawn_faces import degrade_hidden, draw_dataset, draw_face
+from scgan_fan import compat, plugin  # noqa: F401  (registers everything with BasicSR)
 from scgan_fan.data.lmdb_writer import write_lmdb
 
+compat.apply()
 torch.set_num_threads(1)  # the tensors are small, and on a busy machine threads mostly wait for each other
 
 WIDTH = 1 / 16

@@ -8,6 +8,8 @@ import os
 import signal
 import sys
 
+from scgan_fan import __version__
+
 COMMANDS = {  # name -> module, what it does
     'train': ('scgan_fan.train', 'train by an option file, with BasicSR\'s flags'),
     'test': ('scgan_fan.test', 'test by an option file, with BasicSR\'s flags'),
@@ -19,6 +21,7 @@ COMMANDS = {  # name -> module, what it does
     'heatmaps': ('scgan_fan.commands.heatmaps', 'store the heatmaps of HR faces, which spares training to draw them'),
     'convert': ('scgan_fan.commands.convert', 'convert weights'),
     'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
+    'options': ('scgan_fan.commands.options', 'copy the option files that come with the package to a folder'),
     'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),
     'doctor': ('scgan_fan.commands.doctor', 'say what is installed and missing, or if two sets of faces are cut alike'),
 }
@@ -34,21 +37,27 @@ def usage() -> str:
 
 def main() -> int | None:
     """Run the command that the command line names, as if it had been called itself."""
-    name = sys.argv[1] if len(sys.argv) > 1 else '--help'
-    if name in ('-h', '--help'):
-        print(usage())
-        return 0
-    if name not in COMMANDS:
-        print(f'error: unknown command {name!r}\n\n{usage()}', file=sys.stderr)
-        return 2
-    sys.argv = [f'scgan-fan {name}', *sys.argv[2:]]
     try:
-        status = importlib.import_module(COMMANDS[name][0]).main()
+        status = _run(sys.argv[1] if len(sys.argv) > 1 else '--help')
         sys.stdout.flush()
     except BrokenPipeError:  # who reads, ``head`` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return 128 + signal.SIGPIPE
     return status
+
+
+def _run(name: str) -> int | None:
+    if name in ('-h', '--help'):
+        print(usage())
+        return 0
+    if name == '--version':
+        print(f'scgan-fan {__version__}')
+        return 0
+    if name not in COMMANDS:
+        print(f'error: unknown command {name!r}\n\n{usage()}', file=sys.stderr)
+        return 2
+    sys.argv = [f'scgan-fan {name}', *sys.argv[2:]]
+    return importlib.import_module(COMMANDS[name][0]).main()
 
 
 if __name__ == '__main__':

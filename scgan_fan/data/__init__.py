@@ -13,14 +13,9 @@
 ``heatmap_store``    the heatmaps of HR faces, drawn once
 ``whole_folder``     what both write: all of it or, after a kill at any moment, nothing that counts
 """
-import cv2
-
 from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
 from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
 from scgan_fan.data.paired_face_dataset import PairedFaceDataset
 from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 
 __all__ = ['LandmarkFaceDataset', 'LowResolutionFaceDataset', 'PairedFaceDataset', 'UnpairedFaceDataset']
-
-# Processes are the parallelism here, and a fork of a process in which OpenCV's threads run may hang.
-cv2.setNumThreads(0)

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import lmdb
 import numpy as np
 from PIL import Image
@@ -88,6 +89,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     folder = WholeFolder(output, 'images', _fingerprint(jobs), 'other images or another --size')
     if folder.is_finished(overwrite):
         return None
+    cv2.setNumThreads(0)  # a fork of a process in which OpenCV's threads run may hang
     with folder.aside() as part, multiprocessing.Pool(workers, _quiet_worker) as pool:
         outcomes = _store(part, jobs, _encode_all(pool, jobs))
         return _write_texts(part, list(zip(jobs, outcomes, strict=True)))
