@@ -49,7 +49,3 @@ def main() -> int | None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return 128 + signal.SIGPIPE
     return status
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, factor, positive
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
@@ -53,7 +53,7 @@ def parse_arguments() -> argparse.Namespace:
     add('--min_face', type=positive, default=MIN_FACE, metavar='PIXELS',
         help='leave out faces whose crop has a smaller side; more is faster. Default: %(default)s')
     add('--turned', action='store_true', help='find heads that lie or stand upside down, too: four times as long')
-    add('--margin', type=float, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
+    add('--margin', type=factor, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
     add('--suffix', default='', help='of the results\' names, after _')
     add('--ext', default='auto', choices=('auto', 'png', 'jpg'), help='of the photographs. Default: as the input\'s')
     add('--bg_upsampler', default='bicubic', metavar='FILE',
