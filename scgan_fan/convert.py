@@ -27,8 +27,8 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     """Convert a file of weights.
 
     Args:
-        source: anything that ``network_loader.load_restorer`` reads, but ONNX; a shipped network by its name, too. The moving average is taken
-            where the checkpoint has one.
+        source: anything that ``network_loader.load_restorer`` reads, but ONNX; a shipped network by its name, too. The
+            moving average is taken where the checkpoint has one.
         target: the file to write, ``.pth`` or ``.safetensors``.
         channel_order: of the images of the result. With ``rgb`` it can be used everywhere, without saying more; the
             first and the last convolution are changed where the source has the other order.

@@ -97,7 +97,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
         print(f'{arguments.output} is finished already; see {arguments.output}/report.md')
         return
     for name, kept in summary['kept'].items():
-        print(f'{arguments.output}/{name}.lmdb: {kept["faces"]} faces of {kept["groups"]} persons or photographs')
+        if kept['faces']:
+            print(f'{arguments.output}/{name}.lmdb: {kept["faces"]} faces of {kept["groups"]} persons or photographs')
+        else:
+            print(f'no {name}.lmdb: none of the faces fell to {name}; see --val_share')
     for reason, count in summary['dropped'].items():
         print(f'dropped, {reason}: {count}')
     print(f'see {arguments.output}/report.md and contact_sheet.png')

@@ -76,6 +76,15 @@ def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[os.DirEntry]:
                 yield from _files(entry.path, (*above, real))
 
 
+def check_outside(output: str | Path, path: str | Path) -> None:
+    """Raise InputError where images that are written to ``output`` would be read again with those of the folder
+    ``path``."""
+    folder = os.path.realpath(path)
+    if os.path.commonpath([folder, os.path.realpath(output)]) == folder and not folder.endswith('.lmdb'):
+        raise InputError(f'{output}: lies in {path}, whose images it would be read with the next time; choose another '
+                         'output')
+
+
 def make_key(relative_path: str) -> str:
     """The name of an image, in ASCII: safe as a file name and in ``meta_info.txt``.
 

@@ -29,7 +29,7 @@ from scgan_fan.data.sizes import centre_square, reduce_area
 from scgan_fan.data.whole_folder import MARKERS, WholeFolder
 from scgan_fan.errors import InputError
 from scgan_fan.files import read_text
-from scgan_fan.images import read_image
+from scgan_fan.images import read_image, reason_of
 
 PNG_COMPRESSION = 1  # zlib level; also the last column of meta_info.txt
 LONGEST_KEY = 511  # bytes, a limit of LMDB
@@ -189,8 +189,8 @@ def _encode(job: Job) -> tuple[Outcome, bytes]:
         return Outcome(f'name too long: {len(job.key)} bytes encoded, {LONGEST_KEY} at most'), b''
     try:
         image, converted = _read_as_rgb(job.path)
-    except InputError:
-        return Outcome('unreadable: missing, damaged or no image'), b''
+    except InputError as error:
+        return Outcome(f'unreadable: {reason_of(error, job.path)}'), b''
     height, width = image.shape[:2]
     if job.size is not None:
         if min(height, width) < job.size:
