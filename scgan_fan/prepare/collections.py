@@ -114,8 +114,8 @@ def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
     """
     listing = root / f'wider_face_split/wider_face_{subset}_bbx_gt.txt'
     folder = _first(root, f'WIDER_{subset}/images')
+    lines = iter(read_text(listing).splitlines())
     try:
-        lines = iter(read_text(listing).splitlines())
         for name in lines:
             count = int(next(lines))
             faces = [_wider_face(next(lines)) for _ in range(max(1, count))]  # no face is one line of zeros
