@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from drawn_faces.face import draw_face
 from scgan_fan.errors import InputError
+from scgan_fan.files import write_arrays
 from scgan_fan.images import write_image
 
 _KERNELS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
@@ -112,7 +113,7 @@ def draw_dataset(folder: str | Path, hr: int, lr: int, val: int, seed: int = 0, 
             (folder / name).mkdir(parents=True, exist_ok=True)
         landmarks = np.array(_draw_all(tasks, workers), np.float32).reshape(-1, 68, 2)
         for name, first, count in (('hr', 0, hr), ('val_hr', hr + lr, val)):
-            np.savez(folder / f'{name}_landmarks.npz', name=np.array([_file_name(i) for i in range(count)], np.str_),
-                     landmarks=landmarks[first:first + count])
+            write_arrays(folder / f'{name}_landmarks.npz', landmarks=landmarks[first:first + count],
+                         name=np.array([_file_name(i) for i in range(count)], np.str_))
     except OSError as error:
         raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another folder') from error

@@ -16,6 +16,7 @@ from scgan_fan.checkpoint import save_atomically
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.files import written_whole
 from scgan_fan.network_loader import CHANNEL_ORDERS, METADATA_KEY, RestorerWeights, build, read_weights
+from scgan_fan.shipped import find_weights
 
 SUFFIXES = ('.pth', '.safetensors')
 FIRST_AND_LAST = {'RestorationNet': ('input', 'head.4'), 'SuperFANNet': ('stem.0', 'output')}  # convolutions
@@ -26,8 +27,8 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     """Convert a file of weights.
 
     Args:
-        source: anything that ``network_loader.load_restorer`` reads, but ONNX. The moving average is taken
-            where the checkpoint has one.
+        source: anything that ``network_loader.load_restorer`` reads, but ONNX; a shipped network by its name, too. The
+            moving average is taken where the checkpoint has one.
         target: the file to write, ``.pth`` or ``.safetensors``.
         channel_order: of the images of the result. With ``rgb`` it can be used everywhere, without saying more; the
             first and the last convolution are changed where the source has the other order.
@@ -45,6 +46,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     check_choice('channel order', channel_order, CHANNEL_ORDERS)
     check_target(target, overwrite)
     check_choice(f'{target}: suffix', Path(target).suffix, SUFFIXES)
+    source = find_weights(source)
     weights = read_weights(source)
     weights = replace(weights, name=name or weights.name, size=size or weights.size)
     build(weights, source)  # refuses what does not fit together

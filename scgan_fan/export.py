@@ -22,6 +22,7 @@ from scgan_fan.errors import InputError, check_choice
 from scgan_fan.files import written_whole
 from scgan_fan.images import to_tensor
 from scgan_fan.network_loader import METADATA_KEY, RELEASED_SIZE, OnnxNetwork, Restorer, load_restorer
+from scgan_fan.shipped import find_weights
 
 OPSET = 20
 TOLERANCES = {torch.float32: 1e-4, torch.float16: 2 / 255}  # largest difference on [-1, 1]; of half, one 8-bit level
@@ -32,7 +33,7 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
     """Export the restorer in a file, and compare the result with it on drawn faces before it is written.
 
     Args:
-        source: any file of weights that ``network_loader.load_restorer`` reads, but ONNX.
+        source: any file of weights that ``network_loader.load_restorer`` reads, but ONNX; or a shipped network's name.
         target: the file to write.
         format: ``onnx`` or ``torchscript``.
         half: compute in float16.
@@ -48,7 +49,8 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
     """
     check_choice('format', format, FORMATS)
     check_target(target, overwrite)
-    if Path(source).suffix.lower() == '.onnx':
+    source = find_weights(source)
+    if source.suffix.lower() == '.onnx':
         raise InputError(f'{source}: is exported already; give the checkpoint that it was made of')
     restorer = load_restorer(source, channel_order=channel_order)
     faces = [_faces(2, RELEASED_SIZE // 2), _faces(1, restorer.size or RELEASED_SIZE)]  # half precision is slow on CPUs

@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from scgan_fan.errors import InputError
 
 PART = '.part'  # the suffix of a file that is being written
@@ -55,10 +57,27 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_written(path: Path) -> bool:
+    """Whether a result is there; an empty file, which a power cut may leave, is none."""
+    return path.is_file() and path.stat().st_size > 0
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 file by way of ``written_whole``, which see. Names of files that are no UTF-8 keep their bytes."""
     with written_whole(path) as file:
         file.write(text.encode(errors='surrogateescape'))
+
+
+def write_array(path: str | Path, array: np.ndarray) -> None:
+    """Write an ``.npy`` file by way of ``written_whole``, which see."""
+    with written_whole(path) as file:
+        np.save(file, array)
+
+
+def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
+    """Write an ``.npz`` file by way of ``written_whole``, which see."""
+    with written_whole(path) as file:
+        np.savez(file, **arrays)
 
 
 def read_text(path: str | Path) -> str:

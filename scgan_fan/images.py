@@ -123,6 +123,11 @@ def _read(path: str | Path) -> bytes:
         raise InputError(f'{path}: cannot be read ({error.strerror})') from error
 
 
+def reason_of(error: InputError, path: str | Path) -> str:
+    """What is wrong with an image that was refused, for lists that name its file already."""
+    return str(error).removeprefix(f'{path}: ')
+
+
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """``write_photo`` for a ``uint8`` RGB array (height, width, 3)."""
     write_photo(path, Photo(image))

@@ -28,7 +28,7 @@ from scgan_fan.checkpoint import ENTRIES, read_checkpoint
 from scgan_fan.errors import InputError, check_choice, first_line
 from scgan_fan.onnx_session import open_onnx
 from scgan_fan.released_weights import convert_released
-from scgan_fan.shipped import find_weights
+from scgan_fan.shipped import RESTORERS, find_weights
 
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
 CHANNEL_ORDERS = ('rgb', 'bgr')
@@ -96,7 +96,7 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     Raises:
         InputError: the file is missing, damaged, carries code, or holds something else; or an argument is wrong.
     """
-    path = find_weights(path)
+    path = _find(path)
     if path.suffix.lower() == '.onnx':
         network: nn.Module
         network, facts = _load_onnx(path, device)
@@ -112,6 +112,13 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'device {str(device)!r}: {first_line(error)}; give cpu, or cuda on a machine that has it'
                          ) from error
+
+
+def _find(weights: str | Path) -> Path:
+    path = find_weights(weights)
+    if not path.is_file():
+        raise InputError(f'{path}: no such file, nor a network that comes with the package ({", ".join(RESTORERS)})')
+    return path
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def read_weights(path: str | Path) -> RestorerWeights:
 
     Raises InputError: the file is missing, damaged, carries code, or holds something else.
     """
-    path = find_weights(path)
+    path = _find(path)
     content = _read_safetensors(path) if path.suffix.lower() == '.safetensors' else read_checkpoint(path)
     tensors = _tensors(content, path)
     try:
@@ -150,8 +157,6 @@ def read_weights(path: str | Path) -> RestorerWeights:
 
 def _read_safetensors(path: Path) -> dict:
     from safetensors import safe_open
-    if not path.is_file():
-        raise InputError(f'{path}: no such file; check the path')
     try:
         with safe_open(path, framework='pt') as file:
             facts = json.loads((file.metadata() or {}).get(METADATA_KEY, '{}'))
@@ -344,8 +349,6 @@ class OnnxNetwork(nn.Module):
 def _load_onnx(path: Path, device: str | torch.device) -> tuple[OnnxNetwork, dict]:
     if str(device) != 'cpu':
         raise InputError(f'{path}: ONNX files run on the CPU here; give device cpu, or the checkpoint instead of it')
-    if not path.is_file():
-        raise InputError(f'{path}: no such file; check the path')
     network = OnnxNetwork(path.read_bytes(), str(path))
     try:
         facts = _checked({key: network.metadata[key] for key in ('name', 'scale', 'size', 'channel_order')}, path)

@@ -144,6 +144,17 @@ def test_sources_that_do_not_fit_together(tmp_path):
         convert(tmp_path / 'net.pth', tmp_path / 'new.pth')
 
 
+def test_a_shipped_network_by_its_name(tmp_path):
+    written = convert('pixel', tmp_path / 'x.pth')
+    assert read_checkpoint(tmp_path / 'x.pth')['source'] == 'pixel.safetensors'
+    assert written.size == 16
+
+
+def test_a_misspelt_name(tmp_path):
+    with pytest.raises(InputError, match='pixle: no such file, nor a network that comes with the package .*, pixel'):
+        convert('pixle', tmp_path / 'x.pth')
+
+
 def test_script(tmp_path, checkpoint, monkeypatch, capsys):
     arguments = (checkpoint, '-o', tmp_path / 'net.safetensors')
     assert run(monkeypatch, *arguments) == 0

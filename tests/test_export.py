@@ -85,6 +85,12 @@ def test_what_is_refused(tmp_path, checkpoint):
             export(*arguments)
 
 
+def test_a_shipped_network_by_its_name(tmp_path):
+    assert export('pixel', tmp_path / 'x.pt', 'torchscript') < 1e-4 and (tmp_path / 'x.pt').stat().st_size > 1000
+    with pytest.raises(InputError, match='pixle: no such file, nor a network that comes with the package .*, pixel'):
+        export('pixle', tmp_path / 'y.pt', 'torchscript')
+
+
 def test_script(tmp_path, checkpoint, monkeypatch, capsys):
     arguments = (checkpoint, '-o', tmp_path / 'net.pt', '--format', 'torchscript')
     assert run(monkeypatch, *arguments) == 0

@@ -23,6 +23,12 @@ def require_file(path: str | Path) -> Path:
     return path
 
 
+def dataroots(block: dict) -> list[str]:
+    """The folders and LMDBs that a dataset's options name."""
+    return [path for key, paths in block.items() if key.startswith('dataroot') and paths is not None
+            for path in (paths if isinstance(paths, list) else [paths])]
+
+
 @dataclass(frozen=True)
 class Faces:
     """A batch of N faces: their names, the low-resolution images, ``uint8`` RGB (N, h, w, 3), and the true ones."""
@@ -54,10 +60,8 @@ class ImageSet:
         if block.get('type') not in DATASET_REGISTRY:
             raise InputError(f'datasets: {name}: unknown dataset {block.get("type")!r}; PairedFaceDataset has true '
                              'faces, LowResolutionFaceDataset has none')
-        for key, paths in block.items():
-            if key.startswith('dataroot') and paths is not None:
-                for path in paths if isinstance(paths, list) else [paths]:
-                    require_file(path)
+        for path in dataroots(block):
+            require_file(path)
         self.name = name
         self._dataset = DATASET_REGISTRY.get(block['type'])(block)
         sample = self._dataset[0]

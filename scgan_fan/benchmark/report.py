@@ -10,9 +10,9 @@ from scgan_fan.benchmark.gallery import grid, page
 from scgan_fan.benchmark.image_set import ImageSet
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import LEVEL
-from scgan_fan.benchmark.store import write_whole
 from scgan_fan.benchmark.tables import DatasetTables, Table
 from scgan_fan.errors import InputError
+from scgan_fan.files import write_text
 from scgan_fan.images import write_image
 
 PACKAGES = ('scgan_fan', 'basicsr', 'torch', 'torchvision', 'numpy', 'opencv-python', 'pillow', 'spandrel')
@@ -33,7 +33,7 @@ def write(results: Results, out: Path) -> list[Path]:
                out / 'results.json': json.dumps(as_data(results), indent=1, allow_nan=False),
                out / 'index.html': page(results, tables, notes)}
     for path, text in written.items():
-        write_whole(path, lambda aside: aside.write_text(text, encoding='utf-8'))  # noqa: B023 (called at once)
+        write_text(path, text)
     drawn = {path: picture for path, picture in pictures.items() if picture is not None}
     for path, picture in drawn.items():
         write_image(path, picture)

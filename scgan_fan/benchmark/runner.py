@@ -17,13 +17,15 @@ from tqdm import tqdm
 
 from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.fingerprint import file_hashes, fingerprint
-from scgan_fan.benchmark.image_set import ImageSet, NotRun
+from scgan_fan.benchmark.image_set import ImageSet, NotRun, dataroots
 from scgan_fan.benchmark.methods.base import Method
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import Estimate, bootstrap
-from scgan_fan.benchmark.store import Stopwatch, image_path, write_whole
+from scgan_fan.benchmark.store import Stopwatch, image_path
+from scgan_fan.data.image_source import check_outside
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
+from scgan_fan.files import is_written, write_array
 from scgan_fan.images import read_image, write_image
 from scgan_fan.metrics.validation import Metric
 
@@ -39,6 +41,8 @@ def run(options: dict, out: Path) -> Results:
     results = Results(options, {name: Metric(name, block) for name, block in options['metrics'].items()},
                       hashes=file_hashes([options['methods'], options['metrics']]))
     for name, block in options['datasets'].items():
+        for path in dataroots(block):
+            check_outside(out, path)
         results.sets[name] = _open(name, block, options['size'])
         results.outcomes[name] = {}
     device = choose_device('auto')
@@ -110,14 +114,14 @@ class _Run:
 
     def _restore(self) -> Stopwatch:
         stopwatch, size = Stopwatch(self.rows_folder / 'speed.json'), self.options['batch_size']
-        missing = [i for i, key in enumerate(self.images.keys) if not image_path(self.folder, key).exists()]
+        missing = [i for i, key in enumerate(self.images.keys) if not is_written(image_path(self.folder, key))]
         with self._progress('restoring', done=len(self.images) - len(missing)) as progress:
             for start in range(0, len(missing), size):
                 faces = self.images.faces(missing[start:start + size])
                 with stopwatch.timing(len(faces.keys)):
                     restored = self.method(faces)
                 for key, image in zip(faces.keys, restored):
-                    write_whole(image_path(self.folder, key), lambda path: write_image(path, image))  # noqa: B023
+                    write_image(image_path(self.folder, key), image)
                 stopwatch.save()
                 progress.update(len(faces.keys))
         return stopwatch
@@ -139,9 +143,9 @@ class _Run:
         with self._progress(metric.name) as progress:
             for begin in range(0, len(self.images), PART):
                 path = folder / f'{begin:06d}.npy'
-                if not path.exists():
+                if not is_written(path):
                     part = list(self._part(metric, begin, stopwatch, progress))
-                    write_whole(path, lambda aside: np.save(aside, np.array(part)))  # noqa: B023
+                    write_array(path, np.array(part))
                     stopwatch.save()
                 parts.append(np.load(path))
         return np.concatenate(parts), stopwatch
@@ -158,9 +162,9 @@ class _Run:
         """NaN where there is nothing to measure."""
         resamples, seed = metric.resamples or self.options['resamples'], self.options['seed']
         path = folder / f'figure-{resamples}-{seed}.npy'
-        if not path.exists():
+        if not is_written(path):
             figures = np.array([metric.summary(rows), *bootstrap(rows, metric.summary, resamples, seed)], dtype=float)
-            write_whole(path, lambda aside: np.save(aside, figures))
+            write_array(path, figures)
         value, *resampled = np.load(path)
         return Estimate(value, np.array(resampled))
 

@@ -1,23 +1,15 @@
 """Files that a benchmark remembers its work in."""
 import json
-import os
 import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+
+from scgan_fan.files import is_written, write_text
 
 
 def image_path(folder: Path, key: str) -> Path:
     """Where the image of this name lies in a folder of restored images."""
     return folder / f'{key}.png'
-
-
-def write_whole(path: Path, save: Callable[[Path], object]) -> None:
-    """``save(path)``, through a file beside it: an interrupted run leaves no half-written file behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f'.{path.name}')
-    save(aside)
-    os.replace(aside, path)
 
 
 class Stopwatch:
@@ -27,7 +19,7 @@ class Stopwatch:
         self._path = path
         self._images: int
         self._seconds: float
-        self._images, self._seconds = json.loads(path.read_text()) if path.exists() else (0, 0.0)
+        self._images, self._seconds = json.loads(path.read_text()) if is_written(path) else (0, 0.0)
 
     @contextmanager
     def timing(self, images: int):
@@ -39,7 +31,7 @@ class Stopwatch:
 
     def save(self) -> None:
         """Write the count down."""
-        write_whole(self._path, lambda path: path.write_text(json.dumps([self._images, self._seconds])))
+        write_text(self._path, json.dumps([self._images, self._seconds]))
 
     @property
     def images_per_second(self) -> float | None:

@@ -58,7 +58,3 @@ def _run(name: str) -> int | None:
         return 2
     sys.argv = [f'scgan-fan {name}', *sys.argv[2:]]
     return importlib.import_module(COMMANDS[name][0]).main()
-
-
-if __name__ == '__main__':
-    sys.exit(main())

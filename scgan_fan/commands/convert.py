@@ -16,7 +16,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{example}',
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
-                        'dict, or .safetensors file of one of these; of params and params_ema the latter is taken')
+                        'dict, .safetensors file of one of these, or name of a network that comes with the '
+                        'package; of params and params_ema the latter is taken')
     parser.add_argument('-o', '--output', required=True, metavar='TARGET', help='file to write: .pth or .safetensors')
     parser.add_argument('--to', choices=CHANNEL_ORDERS, default='rgb', help='channel order of the images of the '
                         'result; SCGAN was released for BGR (default: %(default)s, as everywhere in this package)')

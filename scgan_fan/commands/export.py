@@ -17,7 +17,8 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{example}',
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
-                        'dict, or .safetensors file of one of these')
+                        'dict, .safetensors file of one of these, or name of a network that comes with the '
+                        'package')
     parser.add_argument('-o', '--output', required=True, metavar='TARGET', help='file to write')
     parser.add_argument('--format', choices=FORMATS, default='onnx', help='default: %(default)s')
     parser.add_argument('--half', action='store_true', help='compute in float16; images stay float32')

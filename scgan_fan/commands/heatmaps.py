@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
     as_in.add_argument('--network', type=options_block, metavar='YAML',
                        help='arguments of FAN, e.g. "{num_stacks: 2}"')
     as_in.add_argument('--input-size', type=positive, help='Default: what FAN was trained for')
-    as_in.add_argument('--pad', type=float, default=1.0, help='Default: %(default)s')
+    as_in.add_argument('--pad', type=room, default=1.0, help='Default: %(default)s')
     as_in.add_argument('--stacks', choices=STACKS, default='last', help='Default: %(default)s')
     parser.add_argument('--half', action='store_true', help='store float16: half the size. Changes the loss by about '
                         '1e-5 and its gradient by 5e-5 of their size. Default: float32, as HeatmapLoss draws them')

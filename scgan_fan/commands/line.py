@@ -1,6 +1,7 @@
 """What the command lines share: kinds of arguments, and how a command ends."""
 import argparse
 import functools
+import math
 import sys
 from collections.abc import Callable
 
@@ -14,10 +15,24 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def natural(text: str) -> int:
+    """A whole number from 0."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError('must be 0 or more')
+    return int(text)
+
+
+def factor(text: str) -> float:
+    """A number above 0."""
+    if not 0 < float(text) < math.inf:
+        raise argparse.ArgumentTypeError('must be a number above 0')
+    return float(text)
+
+
 def room(text: str) -> float:
     """A number from 1: side of an image / side of the crop in its middle."""
-    if not float(text) >= 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
+    if not 1 <= float(text) < math.inf:
+        raise argparse.ArgumentTypeError('must be a number from 1 on')
     return float(text)
 
 

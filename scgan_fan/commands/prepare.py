@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scgan_fan.commands.line import ends_in_one_line, positive, room
+from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS
 from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
@@ -30,13 +30,6 @@ def share(text: str) -> float:
     """A number from 0 to 1."""
     if not 0 <= float(text) <= 1:
         raise argparse.ArgumentTypeError('must be 0 to 1')
-    return float(text)
-
-
-def factor(text: str) -> float:
-    """A number above 0."""
-    if not float(text) > 0:
-        raise argparse.ArgumentTypeError('must be more than 0')
     return float(text)
 
 
@@ -94,7 +87,7 @@ def _add_degrade_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--size', type=positive, default=16, help='side of the results. Default: %(default)s pixels')
     parser.add_argument('--room', type=room, default=1, help='what HR was prepared with; the results are of the crops. '
                         'Default: %(default)s')
-    parser.add_argument('--seed', type=int, default=0, help='another seed, other draws. Default: %(default)s')
+    parser.add_argument('--seed', type=natural, default=0, help='another seed, other draws. Default: %(default)s')
     parser.set_defaults(run=_degrade)
 
 
@@ -104,7 +97,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
         print(f'{arguments.output} is finished already; see {arguments.output}/report.md')
         return
     for name, kept in summary['kept'].items():
-        print(f'{arguments.output}/{name}.lmdb: {kept["faces"]} faces of {kept["groups"]} persons or photographs')
+        if kept['faces']:
+            print(f'{arguments.output}/{name}.lmdb: {kept["faces"]} faces of {kept["groups"]} persons or photographs')
+        else:
+            print(f'no {name}.lmdb: none of the faces fell to {name}; see --val_share')
     for reason, count in summary['dropped'].items():
         print(f'dropped, {reason}: {count}')
     print(f'see {arguments.output}/report.md and contact_sheet.png')

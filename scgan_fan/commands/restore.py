@@ -1,8 +1,8 @@
 """Restore the faces in photographs and videos; what is no face is only enlarged.
 
 Photographs: OUT/restored_imgs, and each face in OUT/cropped_faces (as the network sees it), OUT/restored_faces and
-OUT/cmp (both side by side). Videos: OUT/restored_videos, MP4 with their sound. With --aligned every image is one face, cropped as in
-training. Faces that have more pixels already than the network would give them are left alone.
+OUT/cmp (both side by side). Videos: OUT/restored_videos, MP4 with their sound. With --aligned every image is one face,
+cropped as in training. Faces that have more pixels already than the network would give them are left alone.
 """
 import argparse
 import contextlib
@@ -15,12 +15,13 @@ import numpy as np
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic, load_upsampler
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, factor, positive
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS, MIN_FACE, load_detector
 from scgan_fan.faces.paste import resize_square
+from scgan_fan.files import is_written
 from scgan_fan.images import SUFFIXES, Photo, file_type, read_image, read_photo, write_image, write_photo
 from scgan_fan.inference import BATCH, PRECISIONS, RestoredPhoto, face_size, restore, restore_photo
 from scgan_fan.network_loader import Restorer, load_restorer
@@ -53,7 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     add('--min_face', type=positive, default=MIN_FACE, metavar='PIXELS',
         help='leave out faces whose crop has a smaller side; more is faster. Default: %(default)s')
     add('--turned', action='store_true', help='find heads that lie or stand upside down, too: four times as long')
-    add('--margin', type=float, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
+    add('--margin', type=factor, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
     add('--suffix', default='', help='of the results\' names, after _')
     add('--ext', default='auto', choices=('auto', 'png', 'jpg'), help='of the photographs. Default: as the input\'s')
     add('--bg_upsampler', default='bicubic', metavar='FILE',
@@ -155,15 +156,10 @@ class Results:
             write_image(alone, restored)
 
 
-def is_done(path: Path) -> bool:
-    """Whether a result is there; an empty file, which a power cut may leave, is none."""
-    return path.is_file() and path.stat().st_size > 0
-
-
 def _refuse_other(path: Path, crop: np.ndarray) -> None:
     """Raise InputError where another face than ``crop`` is there; the same one was left by a run that was stopped."""
     with contextlib.suppress(InputError):
-        if not is_done(path) or np.array_equal(read_image(path), crop):
+        if not is_written(path) or np.array_equal(read_image(path), crop):
             return
     raise InputError(f'{path}: another face is there already; give --overwrite, --suffix or another -o')
 
@@ -194,7 +190,7 @@ class Work:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""
         try:
             path = self.results.path(source)
-            if is_done(path) and not self.arguments.overwrite:
+            if is_written(path) and not self.arguments.overwrite:
                 self.already += 1
             elif self.arguments.aligned:
                 self._restore_aligned(source)

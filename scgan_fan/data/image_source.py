@@ -9,6 +9,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ def open_source(path):
     if not path.is_dir():
         raise InputError(f'{path}: {"not a folder" if path.exists() else "does not exist"}; '
                          'give a folder of images or an .lmdb')
-    return _LmdbSource(path) if path.suffix == '.lmdb' else _FolderSource(path)
+    return _LmdbSource(path) if path.suffix.lower() == '.lmdb' else _FolderSource(path)
 
 
 def list_images(folder: str | Path) -> list[str]:
@@ -50,18 +51,38 @@ def list_images(folder: str | Path) -> list[str]:
 
     Raises InputError where there are none.
     """
-    found, others = [], 0
-    for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith('.')]
-        for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith('.'):
-                found.append(Path(root, name).relative_to(folder).as_posix())
-            else:
-                others += 1
+    try:
+        files = list(_files(str(folder)))
+    except OSError as error:
+        raise InputError(f'{error.filename}: cannot be read ({error.strerror})') from error
+    found = [os.path.relpath(file.path, folder) for file in files
+             if file.name.lower().endswith(SUFFIXES) and not file.name.startswith('.')]
     if not found:
-        content = f'none of its {others} file(s) is an image' if others else 'is empty'
+        content = f'none of its {len(files)} file(s) is an image' if files else 'is empty'
         raise InputError(f'{folder}: {content}; put images there ({" ".join(SUFFIXES)}) or give another folder')
-    return sorted(found)
+    return sorted(Path(name).as_posix() for name in found)
+
+
+def _files(folder: str, above: tuple[str, ...] = ()) -> Iterator[os.DirEntry]:
+    """Of a folder and those below; links are followed, but not to one of the folders that they lie in, ``above``."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir():
+                yield entry
+            elif not entry.name.startswith('.'):
+                yield from _files(entry.path, (*above, real))
+
+
+def check_outside(output: str | Path, path: str | Path) -> None:
+    """Raise InputError where images that are written to ``output`` would be read again with those of the folder
+    ``path``."""
+    folder = os.path.realpath(path)
+    if os.path.commonpath([folder, os.path.realpath(output)]) == folder and not folder.endswith('.lmdb'):
+        raise InputError(f'{output}: lies in {path}, whose images it would be read with the next time; choose another '
+                         'output')
 
 
 def make_key(relative_path: str) -> str:
@@ -182,7 +203,7 @@ def _read_meta_info(path: Path) -> list[str]:
     if not (path / 'data.mdb').is_file():
         raise InputError(f'{path}: has no data.mdb, so it is no LMDB; make one with scgan-fan lmdb')
     try:
-        lines = (path / 'meta_info.txt').read_text(encoding='utf-8').splitlines()
+        lines = (path / 'meta_info.txt').read_text(encoding='utf-8-sig').splitlines()
     except FileNotFoundError:
         raise InputError(f'{path}: has no meta_info.txt, so its making was not finished; '
                          'give the same scgan-fan lmdb command again') from None

@@ -10,6 +10,7 @@ folder of ``.pts`` one iBUG file an image, in the folders of the images: ``versi
                    here, so 0.5 is subtracted.
 """
 import csv
+import io
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from scgan_fan.data.image_source import make_key
 from scgan_fan.errors import InputError
+from scgan_fan.files import read_text
 
 COLUMNS = ['name', *(f'{axis}{point}' for point in range(68) for axis in 'xy')]
 UNREADABLE = (OSError, EOFError, KeyError, TypeError, ValueError, csv.Error, zipfile.BadZipFile)
@@ -63,21 +65,20 @@ def _read_npz(path: Path):
 
 
 def _read_csv(path: Path):
-    with path.open(newline='', encoding='utf-8') as file:
-        lines = filter(None, csv.reader(file))
-        if next(lines, None) != COLUMNS:
-            raise InputError(f'{path}: the first line is not name,x0,y0,...,x67,y67; write it there')
-        for name, *numbers in lines:
-            yield name, _points(numbers, f'{path}: {name}')
+    lines = filter(None, csv.reader(io.StringIO(read_text(path), newline='')))
+    if next(lines, None) != COLUMNS:
+        raise InputError(f'{path}: the first line is not name,x0,y0,...,x67,y67; write it there')
+    for name, *numbers in lines:
+        yield name, _points(numbers, f'{path}: {name}')
 
 
 def _read_pts_folder(folder: Path):
-    files = sorted(folder.rglob('*.pts'))
+    files = sorted(file for file in folder.rglob('*') if file.suffix.lower() == '.pts')
     if not files:
         raise InputError(f'{folder}: has no .pts files; give a folder of them, an .npz or a .csv')
     for file in files:
-        _, _, content = file.read_text(encoding='utf-8').partition('{')
-        name = file.relative_to(folder).as_posix().removesuffix('.pts')
+        _, _, content = read_text(file).partition('{')
+        name = file.relative_to(folder).with_suffix('').as_posix()
         yield name, _points(content.partition('}')[0].split(), str(file)) - 0.5
 
 

@@ -29,7 +29,8 @@ from scgan_fan.data.image_source import hash_pixels, list_images, make_key, make
 from scgan_fan.data.sizes import centre_square, reduce_area
 from scgan_fan.data.whole_folder import MARKERS, WholeFolder
 from scgan_fan.errors import InputError
-from scgan_fan.images import read_image
+from scgan_fan.files import read_text
+from scgan_fan.images import read_image, reason_of
 
 PNG_COMPRESSION = 1  # zlib level; also the last column of meta_info.txt
 LONGEST_KEY = 511  # bytes, a limit of LMDB
@@ -101,7 +102,7 @@ def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
     for entry in map(Path, inputs):
         if entry.is_dir():
             base, names = entry, list_images(entry)
-        elif entry.is_file() and entry.suffix == '.txt':
+        elif entry.is_file() and entry.suffix.lower() == '.txt':
             base, names = entry.parent, _read_list(entry)
         else:
             raise InputError(f'{entry}: neither a folder nor a .txt file that lists images')
@@ -112,11 +113,15 @@ def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
 
 
 def _read_list(path: Path) -> list[str]:
-    lines = path.read_text(encoding='utf-8', errors='surrogateescape').splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.removesuffix('\r') for line in read_text(path).split('\n') if line.strip()]
     if not names:
         raise InputError(f'{path}: lists no images; write one path in each line')
-    return names
+    return [_find(path.parent, name) for name in names]
+
+
+def _find(folder: Path, name: str) -> str:
+    """The name as it is listed where such a file is there, else without spaces around it and with Windows' slashes."""
+    return name if os.path.exists(folder / name) else name.strip().replace('\\', '/')
 
 
 def _fingerprint(jobs: list[Job]) -> str:
@@ -186,8 +191,8 @@ def _encode(job: Job) -> tuple[Outcome, bytes]:
         return Outcome(f'name too long: {len(job.key)} bytes encoded, {LONGEST_KEY} at most'), b''
     try:
         image, converted = _read_as_rgb(job.path)
-    except InputError:
-        return Outcome('unreadable: missing, damaged or no image'), b''
+    except InputError as error:
+        return Outcome(f'unreadable: {reason_of(error, job.path)}'), b''
     height, width = image.shape[:2]
     if job.size is not None:
         if min(height, width) < job.size:

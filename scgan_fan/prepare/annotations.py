@@ -24,7 +24,8 @@ FIRST_PIXEL = 0.5  # from counting at pixel centres from 1 to pixel i covering i
 
 def find_annotation(image: str | Path) -> Path | None:
     """The landmark file beside an image, or None."""
-    return next((path for path in map(Path(image).with_suffix, READERS) if path.is_file()), None)
+    suffixes = [spelling for suffix in READERS for spelling in (suffix, suffix.upper())]
+    return next((path for path in map(Path(image).with_suffix, suffixes) if path.is_file()), None)
 
 
 def read_annotation(path: str | Path) -> np.ndarray:
@@ -34,7 +35,7 @@ def read_annotation(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     try:
-        points = np.asarray(READERS[path.suffix](path.read_bytes()), float)
+        points = np.asarray(READERS[path.suffix.lower()](path.read_bytes()), float)
         if points.shape != (68, 2) or not np.isfinite(points).all() or not np.ptp(points, axis=0).all():
             raise ValueError(f'{points.shape} numbers')
     except Exception as error:  # scipy raises whatever its parser stumbles over

@@ -17,6 +17,7 @@ import numpy as np
 from scgan_fan.data.image_source import list_images, make_key, make_unique
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.crop import BOX_RULES
+from scgan_fan.files import read_text
 from scgan_fan.prepare.annotations import find_annotation
 
 
@@ -75,7 +76,7 @@ def read_ffhq(root: Path) -> Iterator[Record]:
     known, reduction = {}, 1024 / int(folder.name.rpartition('x')[2])
     if (root / 'ffhq-dataset-v2.json').is_file():
         known = {f'{int(number):05d}': item['image']['face_landmarks'] for number, item in
-                 json.loads((root / 'ffhq-dataset-v2.json').read_text(encoding='utf-8')).items()}
+                 json.loads(read_text(root / 'ffhq-dataset-v2.json')).items()}
     for name in list_images(folder):
         points = known.get(Path(name).stem)
         landmarks = None if points is None else (np.array(points, float) + 0.5) / reduction
@@ -102,7 +103,7 @@ def read_celeba(root: Path) -> Iterator[Record]:
 def _table(root: Path, name: str, header: int) -> list[list[str]]:
     """The lines of one of CelebA's text files after its header, split into words; none where it is missing."""
     path = next((path for path in (root / name, root / 'Anno' / name) if path.is_file()), None)
-    return [] if path is None else [line.split() for line in path.read_text().splitlines()[header:] if line.strip()]
+    return [] if path is None else [line.split() for line in read_text(path).splitlines()[header:] if line.strip()]
 
 
 def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
@@ -113,8 +114,8 @@ def read_wider(root: Path, subset: str = 'train') -> Iterator[Record]:
     """
     listing = root / f'wider_face_split/wider_face_{subset}_bbx_gt.txt'
     folder = _first(root, f'WIDER_{subset}/images')
+    lines = iter(read_text(listing).splitlines())
     try:
-        lines = iter(listing.read_text(encoding='utf-8').splitlines())
         for name in lines:
             count = int(next(lines))
             faces = [_wider_face(next(lines)) for _ in range(max(1, count))]  # no face is one line of zeros

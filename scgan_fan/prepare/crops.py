@@ -12,7 +12,7 @@ from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import BOX_RULES, Face, crop_box, crop_by_box, tilt
 from scgan_fan.faces.detection import MIN_FACE, find_faces
 from scgan_fan.faces.paste import Square, cut_levelled, round_square
-from scgan_fan.images import read_image, write_image
+from scgan_fan.images import read_image, reason_of, write_image
 from scgan_fan.prepare.annotations import read_annotation
 from scgan_fan.prepare.collections import KnownFace, Record
 from scgan_fan.prepare.filters import perceptual_hash, sharpness
@@ -65,8 +65,8 @@ def cut_faces(record: Record, rules: Rules, folder: Path) -> list[Candidate]:
     """Write the faces of an image to ``folder`` as PNG files and say what each is like."""
     try:
         image = read_image(record.path, convert=True)
-    except InputError:
-        return [Candidate(record.name, record.group, 'unreadable image')]
+    except InputError as error:
+        return [Candidate(record.name, record.group, f'unreadable image: {reason_of(error, record.path)}')]
     known = record.faces
     if known is None:
         known = [KnownFace(landmarks=points) for points in _align(image, _detect(image, rules))]

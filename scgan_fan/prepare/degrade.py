@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from scgan_fan.data.augment import read_crop
 from scgan_fan.data.degradations import Degradation
-from scgan_fan.data.image_source import open_source
+from scgan_fan.data.image_source import check_outside, open_source
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
 
@@ -48,6 +48,7 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     """
     check_choice('preset', preset, PRESETS)
     source, side = open_source(sharp), SCALE * size
+    check_outside(output, sharp)
     make_bad = Degradation(preset, PRESETS[preset](side))
     try:
         Path(output).mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from scgan_fan.data.lmdb_writer import write_lmdb
 from scgan_fan.errors import InputError
+from scgan_fan.files import is_written, write_arrays, write_text
 from scgan_fan.prepare import report
 from scgan_fan.prepare.collections import KnownFace, Record, read_collection
 from scgan_fan.prepare.crops import BOXES, Candidate, Rules, cut_faces, file_name
@@ -58,10 +59,10 @@ def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | 
         InputError: the input or the settings cannot be used, no face is left, or ``output`` was begun otherwise.
     """
     output = Path(output)
-    records = read_collection(settings.collection, settings.input)
+    records = _outside(read_collection(settings.collection, settings.input), output)
     _check_places(settings, records)
     _begin(output, _heading(settings, records))
-    if (output / report.JSON_FILE).exists():
+    if is_written(output / report.JSON_FILE):
         return None
     candidates = mark_duplicates(_cut_all(records, settings.rules, output, workers), settings.keep_duplicates)
     _write_dropped(output, candidates)
@@ -73,6 +74,15 @@ def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | 
     if settings.landmarks:
         _write_landmarks(output, sets)
     return report.write(output, settings, len(records), candidates, sets)
+
+
+def _outside(records: list[Record], output: Path) -> list[Record]:
+    """The records without those of what an earlier run wrote, where ``output`` lies among the photographs."""
+    written = os.path.realpath(output) + os.sep
+    photographs = [record for record in records if not os.path.realpath(record.path).startswith(written)]
+    if not photographs:
+        raise InputError(f'{output}: the photographs lie in it; give another --output')
+    return photographs
 
 
 def _check_places(settings: Settings, records: list[Record]) -> None:
@@ -105,10 +115,10 @@ def _begin(output: Path, heading: dict) -> None:
     """Start a log, unless one of the same heading is there to be continued."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        if not _log(output).exists():
-            _log(output).write_text(json.dumps(heading) + '\n', encoding='utf-8')
     except OSError as error:
         raise InputError(f'{output}: cannot be written ({error.strerror})') from error
+    if not is_written(_log(output)):
+        write_text(_log(output), json.dumps(heading) + '\n')
     with _log(output).open(encoding='utf-8') as lines:
         begun = json.loads(next(lines))
     changed = [f'{key} {begun.get(key)!r}' for key in heading if key != 'images' and begun.get(key) != heading[key]]
@@ -125,7 +135,7 @@ def _resume(output: Path, records: list[Record]) -> list[list[Candidate]]:
     heading, *lines = _log(output).read_text(encoding='utf-8').splitlines(keepends=True)
     if lines and not lines[-1].endswith('\n'):
         del lines[-1]
-        _log(output).write_text(''.join([heading, *lines]), encoding='utf-8')
+        write_text(_log(output), ''.join([heading, *lines]))
     return [[Candidate(**values) for values in json.loads(line)] for line in lines]
 
 
@@ -192,17 +202,16 @@ def _write_sets(output: Path, sets: dict[str, list[Candidate]], workers: int) ->
     for name, faces in sets.items():
         if faces:
             listing = output / 'faces' / f'{name}.txt'
-            listing.write_text('\n'.join(file_name(face.name) for face in faces), encoding='utf-8',
-                               errors='surrogateescape')
+            write_text(listing, '\n'.join(file_name(face.name) for face in faces))
             write_lmdb([str(listing)], str(output / f'{name}.lmdb'), workers=workers, overwrite=True)
 
 
 def _write_landmarks(output: Path, sets: dict[str, list[Candidate]]) -> None:
     faces = sets['train'] + sets['val']
-    np.savez(output / 'landmarks.npz', name=np.array([file_name(face.name) for face in faces]),
-             landmarks=np.array([face.landmarks for face in faces], np.float32))
+    write_arrays(output / 'landmarks.npz', name=np.array([file_name(face.name) for face in faces]),
+                 landmarks=np.array([face.landmarks for face in faces], np.float32))
 
 
 def _write_dropped(output: Path, candidates: list[Candidate]) -> None:
-    (output / 'dropped.txt').write_text(
-        ''.join(f'{face.name}\t{face.dropped}\n' for face in candidates if face.dropped), encoding='utf-8')
+    write_text(output / 'dropped.txt',
+               ''.join(f'{face.name}\t{face.dropped}\n' for face in candidates if face.dropped))

@@ -9,6 +9,7 @@ import numpy as np
 
 from scgan_fan.data.geometry import MeanFace, evenly, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
+from scgan_fan.files import write_text
 from scgan_fan.images import read_image, write_image
 from scgan_fan.pictures import title
 from scgan_fan.prepare.crops import Candidate, file_name
@@ -30,8 +31,8 @@ def write(output: Path, settings, images: int, candidates: list[Candidate], sets
     write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets, means, room))
     for name, mean in means.items():
         write_image(output / f'mean_face_{name}.png', mean.picture)
-    (output / 'report.md').write_text(to_markdown(summary), encoding='utf-8')
-    (output / JSON_FILE).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    write_text(output / 'report.md', to_markdown(summary))
+    write_text(output / JSON_FILE, json.dumps(summary, indent=2) + '\n')
     return summary
 
 

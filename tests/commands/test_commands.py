@@ -1,9 +1,11 @@
 """One entry point: it lists the commands and hands the rest of the line to one of them."""
+import ast
 import importlib
 import signal
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,37 @@ def test_a_command_sees_its_own_line_and_gives_the_exit_status(monkeypatch):
     monkeypatch.setitem(sys.modules, 'mine', types.SimpleNamespace(main=lambda: seen.append(list(sys.argv)) or 3))
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', 'mine', '-a', 'b'])
     assert commands.main() == 3 and seen == [['scgan-fan mine', '-a', 'b']]
+
+
+def test_the_package_of_the_commands_is_one_itself():
+    shown = subprocess.run([sys.executable, '-m', 'scgan_fan.commands', '--help'], capture_output=True, text=True)
+    assert shown.returncode == 0 and shown.stdout.startswith('usage: scgan-fan COMMAND')
+
+
+@pytest.mark.parametrize('line, said', [
+    (['restore', '-i', 'a', '-o', 'b', '--margin', '0'], 'argument --margin: must be a number above 0'),
+    (['restore', '-i', 'a', '-o', 'b', '--margin', 'nan'], 'argument --margin: must be a number above 0'),
+    (['prepare', 'folder', 'a', '-o', 'b', '--margin', 'inf'], 'argument --margin: must be a number above 0'),
+    (['prepare', 'folder', 'a', '-o', 'b', '--room', 'inf'], 'argument --room: must be a number from 1 on'),
+    (['prepare', 'folder', 'a', '-o', 'b', '--val_share', 'nan'], 'argument --val_share: must be 0 to 1'),
+    (['prepare', 'degrade', 'a', '-o', 'b', '--seed', '-1'], 'argument --seed: must be 0 or more'),
+    (['heatmaps', 'a', '-o', 'b', '--pad', 'nan'], 'argument --pad: must be a number from 1 on')])
+def test_numbers_out_of_range(line, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan', *line])
+    with pytest.raises(SystemExit) as stop:
+        commands.main()
+    assert stop.value.code == 2 and said in capsys.readouterr().err
+
+
+def test_messages_name_nothing_that_an_installed_package_lacks():
+    """Scripts and option files lie in the repository alone; comments and docstrings may speak of them."""
+    root = Path(commands.__file__).parents[1]
+    for path in root.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, (ast.JoinedStr, ast.Call)):
+                words = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+                named = [word for word in words if isinstance(word, str) and 'scripts/' in word]
+                assert not named, f'{path}: {named}'
 
 
 def test_unknown_command(monkeypatch, capsys):

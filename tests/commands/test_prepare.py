@@ -32,7 +32,7 @@ def test_faces_then_their_low_resolution(tmp_path, photographs, monkeypatch, cap
     assert run(monkeypatch, *line) == 0
     assert capsys.readouterr().out == (
         f'{tmp_path}/out/train.lmdb: 3 faces of 3 persons or photographs\n'
-        f'{tmp_path}/out/val.lmdb: 0 faces of 0 persons or photographs\n'
+        'no val.lmdb: none of the faces fell to val; see --val_share\n'
         f'dropped, no face found: 1\nsee {tmp_path}/out/report.md and contact_sheet.png\n')
     assert run(monkeypatch, *line) == 0
     assert 'finished already' in capsys.readouterr().out

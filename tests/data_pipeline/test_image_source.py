@@ -55,6 +55,35 @@ def test_linked_folders_are_followed(tmp_path, folder):
     assert 'link/b.png' in list_images(tmp_path)
 
 
+def test_links_back_are_not_followed(tmp_path, write_faces):
+    write_faces(tmp_path / 'a', ['1.png', 'deep/2.png'], 8)
+    write_faces(tmp_path / 'b', ['3.png'], 8)
+    (tmp_path / 'a/deep/self').symlink_to(tmp_path / 'a')
+    (tmp_path / 'a/b').symlink_to(tmp_path / 'b')
+    (tmp_path / 'b/a').symlink_to(tmp_path / 'a')
+    assert list_images(tmp_path / 'a') == ['1.png', 'b/3.png', 'deep/2.png']
+
+
+def test_a_folder_that_cannot_be_read(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, 'Permission denied', path)
+    monkeypatch.setattr(os, 'scandir', refuse)
+    refused(tmp_path, f'{tmp_path}: cannot be read .Permission denied')
+
+
+@pytest.mark.parametrize('name', ['faces.LMDB', 'faces.Lmdb'])
+def test_an_lmdb_of_any_case(tmp_path, database, name):
+    database.rename(tmp_path / name)
+    assert len(open_source(tmp_path / name)) == 4
+
+
+def test_a_list_of_contents_that_an_editor_has_touched(database):
+    path = database / 'meta_info.txt'
+    before = read_all(open_source(database))
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes().replace(b'\n', b'\r\n'))
+    assert_same_images(read_all(open_source(database)), before)
+
+
 def test_home_is_expanded(tmp_path, write_faces, monkeypatch):
     write_faces(tmp_path / 'faces', 1, 8)
     monkeypatch.setenv('HOME', str(tmp_path))

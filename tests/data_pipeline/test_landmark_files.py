@@ -41,6 +41,19 @@ def test_formats_agree(tmp_path, write, name):
         assert np.allclose(points, expected, atol=1e-9)
 
 
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+def test_files_that_windows_wrote(tmp_path, encoding):
+    file = write_csv(tmp_path / 'faces.csv')
+    file.write_bytes(file.read_text().replace('\n', '\r\n').encode(encoding))
+    for old in write_pts(tmp_path / 'faces').rglob('*.pts'):
+        old.with_suffix('.PTS').write_bytes(old.read_text().encode(encoding))
+        old.unlink()
+    for path in (file, tmp_path / 'faces'):
+        landmarks = read_landmarks(path)
+        assert list(landmarks) == [make_key(f'{name}.png') for name in NAMES]
+        assert np.allclose(list(landmarks.values()), POINTS, atol=1e-9)
+
+
 def test_names_with_the_suffix_of_an_image(tmp_path):
     assert list(read_landmarks(write_csv(tmp_path / 'faces.csv', ['a.png', 'b/c.JPG']))) == ['a', 'b%2Fc']
 

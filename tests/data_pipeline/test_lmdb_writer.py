@@ -110,7 +110,8 @@ def test_duplicates_and_unreadable_files_are_skipped_and_reported(tmp_path, writ
     assert (summary.stored, summary.skipped) == (2, {'duplicate': 1, 'unreadable': 1})
     duplicate, unreadable = skipped_lines(tmp_path / 'out.lmdb')
     assert duplicate == f'{folder}/b.bmp\tduplicate: same pixels as {folder}/a.png'
-    assert unreadable == f'{folder}/broken.png\tunreadable: missing, damaged or no image'
+    assert unreadable == (f'{folder}/broken.png\tunreadable: not an image, damaged from its first bytes, or of a kind '
+                          'that is not read; replace or remove it')
     assert set(pixels(tmp_path / 'out.lmdb')) == {'a', 'c'}
 
 
@@ -138,6 +139,23 @@ def test_list_of_images(tmp_path, write_faces):
     summary = write_lmdb([tmp_path / 'lists/some.txt'], tmp_path / 'out.lmdb')
     assert set(pixels(tmp_path / 'out.lmdb')) == {'a/2', '3'}
     assert summary.skipped == {'unreadable': 1}
+
+
+@pytest.mark.parametrize('name', ['list.txt', 'LIST.TXT'])
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_a_list_that_windows_wrote(tmp_path, write_faces, name, encoding):
+    write_faces(tmp_path / 'lists', ['a/1.png', 'a/ä ö.png', ' b.png'], 6)
+    (tmp_path / 'lists' / name).write_bytes('a\\1.png\r\na/ä ö.png \r\n b.png\r\n\r\n'.encode(encoding))
+    summary = write_lmdb([tmp_path / 'lists' / name], tmp_path / 'out.lmdb')
+    assert set(pixels(tmp_path / 'out.lmdb')) == {'a/1', 'a/ä ö', ' b'} and not summary.skipped
+
+
+@pytest.mark.parametrize('content, said', [
+    ('a.png\n'.encode('utf-16-le'), 'is no text, or UTF-16 without a byte order mark; save it as UTF-8'),
+    (b'\xff\xfea', 'begins as UTF-16, but is none')])
+def test_a_list_that_is_no_text(tmp_path, content, said):
+    (tmp_path / 'list.txt').write_bytes(content)
+    refused(f'list.txt: {said}', [tmp_path / 'list.txt'], tmp_path / 'out.lmdb')
 
 
 def test_name_too_long_for_a_key_is_skipped(tmp_path, write_faces):

@@ -79,3 +79,5 @@ def test_find_beside_the_image(tmp_path):
     assert find_annotation(tmp_path / 'a.b.jpg') is None
     path = write(tmp_path / 'a.b.mat', POINTS)
     assert find_annotation(tmp_path / 'a.b.jpg') == path
+    path = path.rename(tmp_path / 'a.b.MAT')
+    assert find_annotation(tmp_path / 'a.b.jpg') == path and read_annotation(path).shape == (68, 2)

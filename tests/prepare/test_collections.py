@@ -132,6 +132,15 @@ def test_collection(tmp_path, photograph, settings, collection, build):
             assert np.abs(np.array(face.landmarks) - (points - (x, y)) * (64 / side)).mean() < tolerance + 0.6
 
 
+@pytest.mark.parametrize('collection', ['ffhq', 'celeba', 'wider'])
+def test_listings_that_windows_wrote(tmp_path, photograph, collection):
+    TREES[collection](tmp_path, photograph)
+    expected = repr(read_collection(collection, tmp_path))
+    for listing in [*tmp_path.rglob('*.txt'), *tmp_path.rglob('*.json')]:
+        listing.write_bytes(b'\xef\xbb\xbf' + listing.read_bytes().replace(b'\n', b'\r\n'))
+    assert repr(read_collection(collection, tmp_path)) == expected
+
+
 def test_ffhq_thumbnails_scale_the_landmarks(tmp_path, photograph):
     photograph(tmp_path / 'thumbnails128x128/00000/00000.png', 0)
     points = np.random.default_rng(0).uniform(0, 1024, (68, 2))

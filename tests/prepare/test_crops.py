@@ -8,7 +8,7 @@ from PIL import Image
 
 from scgan_fan.faces.crop import crop_box
 from scgan_fan.faces.paste import cut_square, round_square
-from scgan_fan.images import read_image
+from scgan_fan.images import read_image, write_image
 from scgan_fan.prepare.collections import KnownFace, Record
 from scgan_fan.prepare.crops import Rules, cut_faces
 
@@ -70,12 +70,15 @@ def test_an_enlarged_face_is_not_sharp(record, tmp_path):
     assert outcome(record, tmp_path, sharpness=0.065).dropped == 'not sharp'
 
 
-def test_images_without_faces_and_without_an_image(record, tmp_path):
+def test_images_without_faces_and_without_an_image(record, tmp_path, monkeypatch):
     Image.new('RGB', (200, 200), (90, 90, 90)).save(record.path)
     assert outcome(replace(record, faces=None), tmp_path).dropped == 'no face found'
     assert outcome(replace(record, faces=(KnownFace(),)), tmp_path).dropped == 'no face found'
     (tmp_path / 'photo.png').write_bytes(b'broken')
-    assert outcome(record, tmp_path).dropped == 'unreadable image'
+    assert outcome(record, tmp_path).dropped.startswith('unreadable image: not an image, damaged')
+    write_image(tmp_path / 'photo.png', np.zeros((50, 50, 3), np.uint8))
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 1000)
+    assert outcome(record, tmp_path).dropped.startswith('unreadable image: too large, at most 0 million pixels')
 
 
 def test_all_faces_of_a_photograph_or_the_one_that_is_meant(tmp_path, drawn):

@@ -68,6 +68,8 @@ def test_refused(tmp_path, sharp):
         degrade(sharp, tmp_path / 'lr', 'mine')
     with pytest.raises(InputError, match='64x64 pixels where a square of 128x128 or more'):
         degrade(sharp, tmp_path / 'lr', size=32)
+    with pytest.raises(InputError, match='hr/lr: lies in .*hr, whose images it would be read with the next time'):
+        degrade(sharp, sharp / 'lr')
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match='file: cannot be written'):
         degrade(sharp, tmp_path / 'file')

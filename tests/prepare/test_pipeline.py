@@ -42,7 +42,9 @@ def test_result(tmp_path, tree, settings):
     assert {name: open_source(tmp_path / f'out/{name}.lmdb').keys for name in names} == names
     assert {name: kept['faces'] for name, kept in summary['kept'].items()} == {name: len(names[name]) for name in names}
     assert summary['dropped'] == {'near duplicate': 1, 'unreadable image': 1} and summary['images'] == 8
-    assert (tmp_path / 'out/dropped.txt').read_text() == '6_0\tnear duplicate: of 0_0\n7\tunreadable image\n'
+    assert (tmp_path / 'out/dropped.txt').read_text() == (
+        '6_0\tnear duplicate: of 0_0\n7\tunreadable image: not an image, damaged from its first bytes, or of a kind '
+        'that is not read; replace or remove it\n')
     assert json.loads((tmp_path / 'out/report.json').read_text()) == summary
     assert '| near duplicate | 1 |' in (tmp_path / 'out/report.md').read_text()
     assert read_image(tmp_path / 'out/contact_sheet.png').shape[1] == 16 * 80
@@ -98,6 +100,20 @@ def test_a_stopped_run_continues_to_the_same_result(tmp_path, tree, settings, mo
     assert prepare(wanted, tmp_path / 'out')['images'] == 8
     assert seen == ([f'{number}' for number in range(3, 8)] if moment == 'cut_faces' else [])
     assert content(tmp_path / 'out') == content(tmp_path / 'whole')
+
+
+@pytest.mark.parametrize('output', ['in/out', 'in/deep/out'])
+def test_a_stopped_run_among_the_photographs_continues(tmp_path, tree, settings, monkeypatch, output):
+    """Its own crops are no photographs."""
+    wanted = settings('ls3d_w', tree)
+    prepare(wanted, tmp_path / 'whole')
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pipeline, 'write_lmdb', lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        prepare(wanted, tmp_path / output)
+    assert prepare(wanted, tmp_path / output)['images'] == 8
+    assert content(tmp_path / output) == content(tmp_path / 'whole')
+    with pytest.raises(InputError, match='in: the photographs lie in it; give another --output'):
+        prepare(wanted, tree)
 
 
 def test_a_finished_run_is_left_alone(tmp_path, tree, settings):
