@@ -22,6 +22,7 @@ COMMANDS = {  # name -> module, what it does
     'convert': ('scgan_fan.commands.convert', 'convert weights'),
     'export': ('scgan_fan.commands.export', 'export a network to ONNX or TorchScript'),
     'options': ('scgan_fan.commands.options', 'copy the option files that come with the package to a folder'),
+    'pack': ('scgan_fan.commands.pack', 'what a training leaves, in few small files'),
     'experiments': ('scgan_fan.experiments', 'list the papers\' experiments and what to run'),
     'doctor': ('scgan_fan.commands.doctor', 'say what is installed and missing, or if two sets of faces are cut alike'),
 }

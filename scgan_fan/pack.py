@@ -1,0 +1,55 @@
+"""What a training leaves, in few small files: for machines that give little back."""
+import io
+import json
+import platform
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import torch
+
+from scgan_fan.convert import convert
+from scgan_fan.errors import InputError
+from scgan_fan.files import written_whole
+
+PIECE = 15 * 2**20  # bytes
+PACKAGES = ('torch', 'basicsr', 'numpy')
+
+
+def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
+    """Archive the restoration network (the average, in half precision), options, logs, pictures and versions of a run.
+
+    Args:
+        run: its folder, ``experiments/NAME``.
+        target: folder of the pieces ``NAME.zip.00``, ``.01`` ...; ``cat NAME.zip.* > NAME.zip`` joins them.
+        piece: their size in bytes.
+
+    Raises:
+        InputError: the run has no ``net_g_latest.pth``, or it or the pieces cannot be read or written.
+    """
+    weights = run / 'models' / 'net_g_latest.pth'
+    if not weights.is_file():
+        raise InputError(f'{weights}: is not there; a run is packed when it has trained a network_g to its end')
+    archive = io.BytesIO()
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as file:
+        network = Path(folder) / f'{run.name}.safetensors'
+        convert(weights, network, half=True)
+        file.write(network, network.name)
+        for path in sorted([*run.glob('*.yml'), *run.glob('*.log'), *run.glob('visualization/**/*.png')]):
+            file.write(path, path.relative_to(run))
+        file.writestr('versions.json', json.dumps(versions(), indent=1))
+    content = archive.getvalue()
+    pieces = []
+    for start in range(0, len(content), piece):
+        pieces.append(target / f'{run.name}.zip.{len(pieces):02d}')
+        with written_whole(pieces[-1]) as file:
+            file.write(content[start:start + piece])
+    return pieces
+
+
+def versions() -> dict:
+    """What computed: packages, Python, system, and the processor or GPU."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {'python': platform.python_version(), 'system': platform.platform(), 'gpu': gpu,
+            'processor': torch.backends.cpu.get_cpu_capability(), **{name: metadata.version(name) for name in PACKAGES}}
