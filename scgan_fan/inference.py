@@ -18,7 +18,7 @@ from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.crop import MARGIN, Face
-from scgan_fan.faces.detection import DETECTORS, MIN_FACE, find_and_count
+from scgan_fan.faces.detection import DETECTORS, find_and_count
 from scgan_fan.faces.paste import Square, cut_levelled, paste_square, round_square
 from scgan_fan.images import to_image, to_tensor
 from scgan_fan.network_loader import Restorer, load_restorer
@@ -119,9 +119,9 @@ class RestoredPhoto:
 
 
 def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, detector: str = DETECTORS[0],
-                  min_face: float = MIN_FACE, turned: bool = False, margin: float = MARGIN, only_center_face: bool = False,
-                  force: bool = False, upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
-                  batch: int = BATCH) -> RestoredPhoto:
+                  min_face: float | None = None, turned: bool = False, margin: float = MARGIN,
+                  only_center_face: bool = False, force: bool = False, upsampler: Upsampler = enlarge_bicubic,
+                  precision: str = 'float32', batch: int = BATCH) -> RestoredPhoto:
     """Restore the faces in a photograph. Where no face is, the result is the enlarged photograph to the last bit.
 
     Args:

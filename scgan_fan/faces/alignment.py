@@ -13,6 +13,9 @@ from scgan_fan.faces.paste import cut_levelled, round_square
 # that is smaller than in training.
 FIRST_LOOK, SECOND_LOOK = 1.25, 1.1
 BATCH = 32
+# From about 20 pixels on. The crop's side is then off by 1 to 2 % (standard deviation; by CenterFace's box 4 to 7 %), its
+# middle by 1 % (2 %): 40 portraits of 24 to 64 pixels. Below 20 pixels boxes are better.
+SURE = 0.5
 FIVE_POINTS = slice(36, 42), slice(42, 48), [30], [48], [54]  # eyes, nose, corners of the mouth
 
 
@@ -34,9 +37,10 @@ def find_landmarks(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np
 
 
 def align(image: np.ndarray, faces: list[Face]) -> list[Face]:
-    """The faces with the box and the five points that their 68 landmarks give."""
-    landmarks, _ = find_landmarks(image, [face.crop() for face in faces])
-    return [_by_landmarks(points, face.score) for points, face in zip(landmarks, faces)]
+    """The faces with the box and the five points of their 68 landmarks, where FAN is sure of these."""
+    found = zip(*find_landmarks(image, [face.crop() for face in faces]))
+    return [_by_landmarks(landmarks, face.score) if confidence > SURE else face
+            for face, (landmarks, confidence) in zip(faces, found)]
 
 
 def _by_landmarks(landmarks: np.ndarray, score: float) -> Face:

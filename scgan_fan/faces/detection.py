@@ -8,16 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from scgan_fan.errors import InputError
-from scgan_fan.faces.crop import Face
+from scgan_fan.faces.alignment import align
+from scgan_fan.faces.crop import Face, tilt
 from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
+from scgan_fan.faces.paste import cut_square, round_square
 from scgan_fan.faces.tiles import best_of_each
 
 DETECTORS = ('centerface', 'retinaface', 'dlib')
 MIN_FACE = 12  # pixels
-MOST_TILTED = 60  # degrees: more is found by turning the photograph
+LARGE = 3_000_000  # pixels: larger photographs are not enlarged unless asked, which takes a quarter of the time
+MOST_TILTED, LEAST_TILTED = 60, 30  # degrees: of heads that are upright, and surely upright
+TURNED = 'lying or upside down (--turned restores them)'
+Detector = Callable[[np.ndarray, float], list[Face]]
 
 
-def load_detector(name: str) -> Callable[[np.ndarray, float], list[Face]]:
+def load_detector(name: str) -> Detector:
     """A detector: takes a photograph and the side of the smallest crop that is wanted, gives its faces.
 
     Args:
@@ -41,14 +46,16 @@ def load_detector(name: str) -> Callable[[np.ndarray, float], list[Face]]:
     return functools.partial(retinaface.find, weights=weights)
 
 
-def find_faces(image: np.ndarray, detector: str = DETECTORS[0], min_face: float = MIN_FACE,
+def find_faces(image: np.ndarray, detector: str = DETECTORS[0], min_face: float | None = None,
                turned: bool = False) -> list[Face]:
     """The faces in a photograph, the largest first. The same photograph always gives the same faces.
 
     Args:
         image: ``uint8`` RGB (height, width, 3).
         detector: see ``load_detector``.
-        min_face: faces whose crop (``Face.crop``) has a smaller side are left out, pixels.
+        min_face: faces whose crop (``Face.crop``) has a smaller side are left out, pixels. None: ``MIN_FACE``, but
+            photographs of more than ``LARGE`` pixels are not enlarged, and faces below ``centerface.CLEAR`` may be
+            missed there.
         turned: also look for heads that lie or stand upside down, by turning the photograph: four times as long.
 
     Raises:
@@ -57,28 +64,44 @@ def find_faces(image: np.ndarray, detector: str = DETECTORS[0], min_face: float 
     return find_and_count(image, detector, min_face, turned)[0]
 
 
-def find_and_count(image: np.ndarray, detector: str = DETECTORS[0], min_face: float = MIN_FACE,
+def find_and_count(image: np.ndarray, detector: str = DETECTORS[0], min_face: float | None = None,
                    turned: bool = False) -> tuple[list[Face], Counter[str]]:
     """``find_faces``, and how many were passed over for which reason."""
-    find = load_detector(detector)
-    found = find(image, min_face)
+    find, height, width = load_detector(detector), *image.shape[:2]
+    wanted = min_face or (centerface.CLEAR if height * width > LARGE else MIN_FACE)
+    found = find(image, wanted)
     if turned:
         for quarters in (1, 2, 3):
-            found += [_turn_back(face, quarters, image.shape) for face in find(_turn(image, quarters), min_face)]
+            found += [_turn_back(face, quarters, image.shape) for face in find(_turn(image, quarters), wanted)]
         found = best_of_each(found)
-    reasons = [_passed_over(face, min_face, turned) for face in found]
+    found = align(image, found)
+    reasons = [_passed_over(face, min_face or MIN_FACE, turned or _is_upright(image, face, find)) for face in found]
     faces = [face for face, reason in zip(found, reasons) if not reason]
     return sorted(faces, key=lambda face: (-face.size, face.box)), Counter(filter(None, reasons))
 
 
-def _passed_over(face: Face, min_face: float, turned: bool) -> str:
+def _passed_over(face: Face, min_face: float, may_be_restored: bool) -> str:
     """Why a face is left alone; empty where nothing speaks against it."""
-    crop = face.crop()
-    if crop.side < min_face:
+    if face.crop().side < min_face:
         return 'too small'
-    if not turned and abs(crop.angle) > MOST_TILTED:
-        return 'turned'
-    return ''
+    return '' if may_be_restored else TURNED
+
+
+def _is_upright(image: np.ndarray, face: Face, find: Detector) -> bool:
+    """Whether the head neither lies nor stands upside down: FAN knows its landmarks as they stand, or the detector is
+    less sure of it in the turned photograph.
+    """
+    crop = face.crop()
+    if abs(crop.angle) > MOST_TILTED:
+        return False
+    if face.box_of == 'landmarks':
+        return True
+    side = round(2 * crop.side)
+    around = cut_square(image, round_square((crop.x - crop.side / 2, crop.y - crop.side / 2, side)), side)
+    others = [other for quarters in (1, 2, 3) for other in find(_turn(around, quarters), crop.side / 2)]
+    return not any(other.score > face.score and abs(tilt(other.points)) < LEAST_TILTED
+                   and np.abs(np.sum(np.reshape(other.box, (2, 2)), axis=0) / 2 - side / 2).max() < crop.side / 2
+                   for other in others)
 
 
 def _turn(image: np.ndarray, quarters: int) -> np.ndarray:

@@ -52,8 +52,9 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
 def paste_square(background: np.ndarray, face: np.ndarray, square: Square, scale: int, angle: float = 0) -> None:
     """Paste a restored face into the enlarged photograph, which is changed in place.
 
-    The face fades out towards the border of its square; not one pixel outside the (turned) square changes. Colours are left as
-    the network gives them: SCGAN is trained to keep those of its input, and to match them would bring its noise back.
+    The face fades out towards the border of its square; not one pixel outside the (turned) square changes. Colours are
+    left as the network gives them: SCGAN is trained to keep those of its input, and to match them would bring its noise
+    back.
 
     Args:
         background: the photograph enlarged by ``scale``.

@@ -1,12 +1,18 @@
 """Faces are found where they are drawn, with the crop that they were drawn by; nothing else is found."""
+import cv2
 import numpy as np
 import pytest
 import torch
 from photos import photo
 
 from scgan_fan.errors import InputError
+from scgan_fan.faces import detection
 from scgan_fan.faces.alignment import find_landmarks
+<<<<<<< HEAD
 from scgan_fan.faces.detection import find_faces
+=======
+from scgan_fan.faces.detection import find_and_count, find_faces
+>>>>>>> abbfab2 (Crops by landmarks where FAN is sure of them, heads that lie or stand upside down left alone)
 from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
 
 
@@ -123,8 +129,58 @@ def test_boxes_of_retinaface(monkeypatch, tmp_path):
     network = OneAnchor()
     monkeypatch.setattr(retinaface, 'load', lambda weights: network)
     image = photo([])
-    face, = find_faces(image, 'retinaface')
+    face, = retinaface.find(image, 12, retinaface.find_weights())
     assert face.box == pytest.approx((6.5 * 16 - 32, 7.5 * 16 - 32, 6.5 * 16 + 32, 7.5 * 16 + 32), abs=1e-3)
     assert face.score == pytest.approx(0.95)
     assert face.points == pytest.approx(np.tile((6.5 * 16, 7.5 * 16), (5, 1)), abs=1e-3)
     assert np.array_equal(network.images[0, 0], image[..., 2])  # BGR
+
+
+def turned(image: np.ndarray, angle: float) -> np.ndarray:
+    """Clockwise by ``angle`` degrees around the middle."""
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -angle, 1)
+    return cv2.warpAffine(image, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+@pytest.mark.parametrize('angle, side', [(20, 60), (-30, 60), (45, 60), (20, 24), (-30, 24)])
+def test_tilted_heads_are_levelled(angle, side):
+    square = (160 - side // 2, 120 - side // 2, side)
+    face, = find_faces(turned(photo([square]), angle))
+    assert face.crop().angle == pytest.approx(angle, abs=10)
+    assert overlap(face, square) > 0.6
+
+
+def test_upright_heads_are_not_turned():
+    face, = find_faces(turned(photo([(130, 90, 60)]), 5))
+    assert face.crop().angle == 0
+
+
+@pytest.mark.parametrize('quarters', [1, 2, 3])
+def test_heads_that_lie_or_stand_upside_down(quarters):
+    """Found in the turned photograph where they lie, and left alone when that is not asked for."""
+    image, square = photo([(30, 90, 60)]), (30, 90, 60)
+    there = np.rot90(image, -quarters).copy()
+    faces, passed = find_and_count(there)
+    assert faces == [] and set(passed) <= {detection.TURNED}
+    face, = find_faces(there, turned=True)
+    x, y, side = square
+    x, y = {1: (240 - y - side, x), 2: (320 - x - side, 240 - y - side), 3: (y, 320 - x - side)}[quarters]
+    assert overlap(face, (x, y, side)) > 0.6
+    assert (face.crop().angle - 90 * quarters + 10) % 360 == pytest.approx(10, abs=10)
+
+
+def test_what_is_passed_over_is_counted():
+    image = photo([(20, 60, 120), (250, 150, 32)])
+    faces, passed = find_and_count(image, min_face=36)
+    assert len(faces) == 1 and passed == {'too small': 1}
+
+
+def test_large_photographs_are_enlarged_only_when_asked(monkeypatch):
+    monkeypatch.setattr(detection, 'LARGE', 100)
+    seen = []
+    detect = centerface._detect
+    monkeypatch.setattr(centerface, '_detect', lambda part: seen.append(part.shape[:2]) or detect(part))
+    find_faces(photo([]))
+    find_faces(photo([]), min_face=16)
+    assert seen == [(240, 320), (480, 640)]

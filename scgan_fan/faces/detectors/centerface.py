@@ -17,7 +17,7 @@ SURE = 0.35
 CLEAR = 32  # pixels: side of the crop of the smallest face that it surely sees
 MOST_ENLARGED = 2
 TILE = 1024  # pixels; about 0.3 GB for the network
-OVERLAP = 128  # the crop of a face of twice ``CLEAR``, and some surroundings
+OVERLAP = 96
 STRIDE = 4  # pixels for one of the network's output
 MULTIPLE = 32  # of the input's sides
 OUTPUTS = ('537', '538', '539', '540')  # heatmap of the middles, sizes, offsets of the middles, points
@@ -47,13 +47,13 @@ def _detect(image: np.ndarray) -> list[Face]:
     network = load()
     network.setInput(cv2.dnn.blobFromImage(padded))
     heatmap, sizes, offsets, points = (output[0] for output in network.forward(OUTPUTS))
-    cells = np.nonzero(heatmap[0] > SURE)
-    sizes = STRIDE * np.exp(sizes[:, *cells].T)
-    corners = STRIDE * (np.stack(cells, 1) + 0.5 + offsets[:, *cells].T) - sizes / 2
-    points = corners[:, None] + sizes[:, None] * points[:, *cells].T.reshape(-1, 5, 2)
+    y, x = np.nonzero(heatmap[0] > SURE)
+    sizes = STRIDE * np.exp(sizes[:, y, x].T)
+    corners = STRIDE * (np.stack((y, x), axis=1) + 0.5 + offsets[:, y, x].T) - sizes / 2
+    points = corners[:, None] + sizes[:, None] * points[:, y, x].T.reshape(-1, 5, 2)
     boxes = np.hstack([corners[:, ::-1], (corners + sizes)[:, ::-1]])
     return best_of_each([Face(tuple(box), five, score) for box, five, score in
-                         zip(boxes.tolist(), points[..., ::-1], heatmap[0][cells].tolist())])
+                         zip(boxes.tolist(), points[..., ::-1], heatmap[0, y, x].tolist())])
 
 
 @functools.cache

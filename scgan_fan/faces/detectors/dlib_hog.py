@@ -1,10 +1,9 @@
-"""dlib's detector: HOG and SVM, frontal faces; its boxes are coarse, so that FAN says where the faces are."""
+"""dlib's detector: HOG and SVM, frontal faces."""
 import functools
 
 import numpy as np
 
 from scgan_fan.errors import InputError
-from scgan_fan.faces.alignment import align
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import find_in_tiles
 
@@ -23,7 +22,7 @@ def find(image: np.ndarray, min_face: float) -> list[Face]:
     Raises:
         InputError: dlib is not installed.
     """
-    return align(image, find_in_tiles(image, WINDOW / min_face, _detect, TILE, OVERLAP))
+    return find_in_tiles(image, WINDOW / min_face, _detect, TILE, OVERLAP)
 
 
 def _detect(image: np.ndarray) -> list[Face]:
