@@ -16,7 +16,10 @@ def build(options: dict, seed: int = 0) -> SemiCycleModel:
 
 
 def train(options: dict, batch: dict, iterations: int = 3) -> SemiCycleModel:
-    model = build(options)
+    return learn(build(options), batch, iterations)
+
+
+def learn(model: SemiCycleModel, batch: dict, iterations: int) -> SemiCycleModel:
     for iteration in range(1, iterations + 1):
         model.update_learning_rate(iteration)
         model.feed_data(batch)
@@ -242,13 +245,21 @@ def test_average_follows_parameters_and_running_statistics(semi_cycle, batch, it
 
 @pytest.mark.parametrize('norm', NORMS)
 def test_average_of_a_network_that_stands_still_restores_as_it(semi_cycle, batch, norm):
-    """A mean of spectral norm's unit vectors would be shorter than 1."""
+    """A mean of spectral norm's unit vectors would be shorter than 1.
+
+    Running statistics stand still as well once they are those of the last batch; with momentum they would lag behind,
+    how far depends on the weights that were drawn.
+    """
     semi_cycle['network_g'].update(norm=norm, up_norm='none')
     semi_cycle['train'].update(optim_g={'type': 'SGD', 'lr': 0.0}, ema_decay=0.5)
-    model = train(semi_cycle, batch, 8)
+    model = build(semi_cycle)
+    for layer in model.networks['g'].modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = 1.0
+    learn(model, batch, 8)
     with torch.no_grad():
         live, average = (network.eval()(batch['lq']) for network in (model.networks['g'], model.net_g_ema))
-    assert torch.allclose(average, live, atol=0.1 if norm == 'batch' else 1e-5)  # running statistics lag behind
+    assert torch.allclose(average, live, atol=5e-3 if norm == 'batch' else 1e-5)  # a rest of 0 and 1
 
 
 @pytest.mark.parametrize('broken, named', [('g', 'l_d_l2'), ('degrade_hl', 'l_d_l1'), ('d_h2', 'l_d_h2')])
