@@ -84,7 +84,7 @@ class SemiCycleModel(FaceModel):
         'pixel_lr_opt': ('degrade_hl',), 'adv_l1_opt': ('degrade_hl',),
         'cycle_hr_opt': ('degrade_hl', 'g'), 'adv_h1_opt': ('degrade_hl', 'g'),
         'heatmap_opt': ('degrade_hl', 'g'), 'identity_opt': ('degrade_hl', 'g'),
-        'pixel_hr_opt': ('g',), 'adv_h2_opt': ('g',), 'heatmap_real_opt': ('g',),
+        'pixel_hr_opt': ('g',), 'low_frequency_opt': ('g',), 'adv_h2_opt': ('g',), 'heatmap_real_opt': ('g',),
         'cycle_lr_opt': ('g', 'degrade_sl'), 'adv_l2_opt': ('g', 'degrade_sl'),
     }
 
