@@ -40,7 +40,7 @@ def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
             file.write(path, path.relative_to(run))
         file.writestr('versions.json', json.dumps(versions(), indent=1))
     content = archive.getvalue()
-    pieces = []
+    pieces: list[Path] = []
     for start in range(0, len(content), piece):
         pieces.append(target / f'{run.name}.zip.{len(pieces):02d}')
         with written_whole(pieces[-1]) as file:

@@ -49,7 +49,7 @@ def test_a_run_ends_in_time_and_goes_on_with_what_is_left(faces, tmp_path, monke
     rates = [state['optimizers']['degrade_hl']['param_groups'][0]['lr'] for state in (first, last)]
     assert rates[0] > rates[1] and first['schedulers'][0]['last_epoch'] in (399, 400) and last['time_spent'] > 48
 
-    for name in ('training_states/6.state', 'models/net_degrade_hl_latest.pth'):  # as if it had been stopped after three
+    for name in ('training_states/6.state', 'models/net_degrade_hl_latest.pth'):  # as if stopped after three
         (run / name).unlink()
     opt['path']['resume_state'] = str(run / 'training_states' / '3.state')
     with pytest.raises(SystemExit):
