@@ -20,7 +20,7 @@ WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # torch.load looks at it
 
 
 def save_atomically(content: dict, path: str | Path) -> str:
-    """``torch.save`` by way of ``files.written_whole``, which see, with the content's hash beside it; returns the hash."""
+    """``torch.save`` by way of ``files.written_whole``, which see, its content's hash beside it; returns the hash."""
     digest = content_hash(content)
     with written_whole(path, durable=True) as file:
         torch.save({**content, HASH: digest}, file)

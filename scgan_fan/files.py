@@ -77,7 +77,7 @@ def write_array(path: str | Path, array: np.ndarray) -> None:
 def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
     """Write an ``.npz`` file by way of ``written_whole``, which see."""
     with written_whole(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # no array is called allow_pickle
 
 
 def read_text(path: str | Path) -> str:
@@ -92,7 +92,7 @@ def read_text(path: str | Path) -> str:
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror})') from error
     except UnicodeError as error:
-        raise InputError(f'{path}: begins as UTF-16, but is none ({error.reason}); save it as UTF-8') from error
+        raise InputError(f'{path}: begins as UTF-16, but is none ({error}); save it as UTF-8') from error
     if '\0' in text:
         raise InputError(f'{path}: is no text, or UTF-16 without a byte order mark; save it as UTF-8')
     return text

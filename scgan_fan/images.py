@@ -8,6 +8,7 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,8 +65,8 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise InputError(f'{name}: not an image, damaged from its first bytes, or of a kind that is not read; replace '
                          'or remove it') from error
     except Image.DecompressionBombError as error:
-        raise InputError(f'{name}: too large, at most {2 * Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels are read; '
-                         'reduce or cut it') from error
+        raise InputError(f'{name}: too large, at most {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels are '
+                         'read; reduce or cut it') from error
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f'{name}: truncated or damaged ({error}); replace or remove it') from error
 
@@ -83,14 +84,15 @@ def _refuse_several(image: Image.Image, name: str) -> None:
         raise InputError(f'{name}: holds {count} pictures, as pages or as an animation; give each as a file of its own')
 
 
-def _is_thumbnail(image: Image.Image, number: int) -> bool:
+def _is_thumbnail(image: Any, number: int) -> bool:
     image.seek(number)
     return bool(image.tag_v2.get(NEW_SUBFILE_TYPE, 0) & 1)
 
 
 def _refuse_dark(image: Image.Image, name: str) -> None:
     """Pillow gives the upper 8 bits of 16-bit colours: of what a camera measured in 12 hardly anything is left."""
-    brightest = max(high for _, high in image.getextrema()[:3])
+    extrema: Any = image.getextrema()  # a pair for each channel: they are several
+    brightest = max(high for _, high in extrema[:3])
     if 0 < brightest < 16:
         raise InputError(f'{name}: colours of 16 bits of which 12 or fewer are used; write it with 8 bits')
 
@@ -166,8 +168,9 @@ def write_photo(path: str | Path, photo: Photo) -> None:
         InputError: it cannot be written, or not as such a file.
     """
     kind = file_type(path, *photo.pixels.shape[1::-1])
-    keeps_alpha = photo.alpha is not None and kind != 'JPEG'
-    pixels = np.dstack([photo.pixels, photo.alpha]) if keeps_alpha else photo.pixels
+    pixels = photo.pixels
+    if photo.alpha is not None and kind != 'JPEG':
+        pixels = np.dstack([pixels, photo.alpha])
     with written_whole(path) as file:
         try:
             Image.fromarray(pixels).save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile)

@@ -118,7 +118,7 @@ class RestoredPhoto:
     passed: Counter[str]
 
 
-def restore_photo(image: np.ndarray, restorer: nn.Module, scale: int = 2, *, detector: str = DETECTORS[0],
+def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, detector: str = DETECTORS[0],
                   min_face: float | None = None, turned: bool = False, margin: float = MARGIN,
                   only_center_face: bool = False, force: bool = False, upsampler: Upsampler = enlarge_bicubic,
                   precision: str = 'float32', batch: int = BATCH) -> RestoredPhoto:

@@ -2,6 +2,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -102,7 +103,7 @@ def _transfer(video, result, encoders: dict, packets: int) -> int:
 
 
 def _sound_encoder(result, sound):
-    rate = sound.rate if sound.rate in av.Codec('aac', 'w').audio_rates else SOUND_RATE
+    rate = sound.rate if sound.rate in (av.Codec('aac', 'w').audio_rates or ()) else SOUND_RATE
     encoder = result.add_stream('aac', rate=rate, layout=sound.layout.name)
     encoder.bit_rate = SOUND_BITS
     return encoder
@@ -130,7 +131,7 @@ class _PictureEncoder:
         encoder.sample_aspect_ratio = 1 / shape if shape and self._turns % 2 else shape
         encoder.colorspace, encoder.color_range = self._gets, ColorRange.MPEG
         encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
-        self._next = None  # the first time that the next frame may have
+        self._next: int | None = None  # the first time that the next frame may have
 
     def encode(self, frame: av.VideoFrame | None) -> list:
         """The packets that are ready; None: all that are left."""
@@ -142,8 +143,8 @@ class _PictureEncoder:
         pixels = cv2.copyMakeBorder(pixels, 0, self._bottom, 0, self._right, cv2.BORDER_REPLICATE)
         changed = av.VideoFrame.from_ndarray(pixels, 'rgb24').reformat(
             format='yuv420p', dst_colorspace=self._gets, dst_color_range=ColorRange.MPEG)
-        time = frame.dts if frame.pts is None else frame.pts  # in an AVI only packets may have a time
-        changed.pts = time if self._next is None else max(time, self._next)  # a damaged file may go back in time
-        changed.time_base = frame.time_base
-        self._next = changed.pts + 1
+        time: Any = frame.dts if frame.pts is None else frame.pts  # in an AVI only packets may have a time
+        time = time if self._next is None else max(time, self._next)  # a damaged file may go back in time
+        changed.pts, changed.time_base = time, frame.time_base
+        self._next = time + 1
         return changed

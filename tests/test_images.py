@@ -60,7 +60,8 @@ def test_a_thumbnail_is_no_picture_of_its_own(tmp_path):
     photo.save(tmp_path / 'a.tif', save_all=True, append_images=[small])
     photo.save(tmp_path / 'a.jpg', 'MPO', save_all=True, append_images=[small])
     for name in ('a.tif', 'a.jpg'):
-        assert read_photo(tmp_path / name).pixels.shape == (8, 8, 3) and read_photo(tmp_path / name).pixels[0, 0, 0] > 250
+        pixels = read_photo(tmp_path / name).pixels
+        assert pixels.shape == (8, 8, 3) and pixels[0, 0, 0] > 250
 
 
 def test_too_large_is_not_called_damaged(tmp_path, monkeypatch):
@@ -71,7 +72,8 @@ def test_too_large_is_not_called_damaged(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('name, said', [
-    ('a.webp', 'the sides of a WEBP image have at most 16383'), ('a.jpg', 'the sides of a JPEG image have at most 65500'),
+    ('a.webp', 'the sides of a WEBP image have at most 16383'),
+    ('a.jpg', 'the sides of a JPEG image have at most 65500'),
     ('a', 'images are not written as files without a suffix'), ('a.psd', 'images are not written as .psd')])
 def test_what_a_file_type_does_not_hold(tmp_path, name, said):
     with pytest.raises(InputError, match=f'{name}: .*{said}; write a .png'):

@@ -125,7 +125,7 @@ def test_margin_widens_the_crop():
 def test_astronaut():
     image = pytest.importorskip('skimage.data').astronaut()[:256, 96:352]
     face, = restore_photo(image, Painter(), 1).faces
-    x, y, side = face.square
+    _, _, side = face.square
     eyes = face.face.points[:2].mean(axis=0)
     assert np.abs(eyes - (129, 102)).max() < 4 and 80 < side < 120  # seen by eye
     assert face.restored is None

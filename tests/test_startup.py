@@ -31,6 +31,14 @@ def test_a_plain_import_changes_nothing():
                '      {"torch", "torchvision", "basicsr", "cv2"} & sys.modules.keys())') == '0.1.0 True set()'
 
 
+@pytest.mark.parametrize('arguments', ['-h', '--version', 'options -h', 'experiments -h', 'lmdb -h', 'benchmark -h'])
+def test_help_comes_without_what_takes_seconds_to_import(arguments):
+    assert run('import sys; from scgan_fan.commands import main\n'
+               f'sys.argv = ["scgan-fan", *"{arguments}".split()]\n'
+               'try:\n    main()\nexcept SystemExit:\n    pass\n'
+               'print({"torch", "basicsr"} & sys.modules.keys())').endswith('set()')
+
+
 def test_the_plugin_registers_and_changes_nothing_else():
     assert run('import sys, cv2, basicsr\n'
                'from basicsr.data.data_sampler import EnlargedSampler as Sampler\n'

@@ -32,7 +32,7 @@ class SpectralNorm(nn.Module):
             matrix = weight.flatten(1)
             if self.training:
                 self._iterate(matrix.detach())
-            u, v = self.u.clone(), self.v.clone()  # for the backward, whatever later forwards do
+            u, v = self.u.clone(), self.v.clone()  # the backward needs these, whatever later forwards make of buffers
             return weight / torch.dot(u, torch.mv(matrix, v))
 
     @torch.no_grad()

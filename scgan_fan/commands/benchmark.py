@@ -7,9 +7,6 @@ Interrupted, it continues when the same command is given again; what was restore
 import argparse
 from pathlib import Path
 
-from scgan_fan.benchmark import report
-from scgan_fan.benchmark.options import choose, read_options
-from scgan_fan.benchmark.runner import run
 from scgan_fan.commands.line import ends_in_one_line, positive
 
 
@@ -26,6 +23,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the benchmark of the command line and print its tables; returns the exit status."""
     arguments = parse_arguments()
+    from scgan_fan.benchmark import report  # all three take seconds, which --help need not
+    from scgan_fan.benchmark.options import choose, read_options
+    from scgan_fan.benchmark.runner import run
     options = choose(read_options(arguments.opt), arguments.methods, arguments.images)
     written = report.write(run(options, arguments.output), arguments.output)
     print((arguments.output / 'results.md').read_text(encoding='utf-8'))

@@ -10,7 +10,6 @@ import argparse
 import os
 
 from scgan_fan.commands.line import ends_in_one_line, positive
-from scgan_fan.data.lmdb_writer import write_lmdb
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,6 +28,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Write the LMDB of the command line; returns the exit status."""
     arguments = parse_arguments()
+    from scgan_fan.data.lmdb_writer import write_lmdb  # takes seconds, which --help need not
     summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers, arguments.overwrite)
     if summary is None:
         print(f'{arguments.output} is finished already; --overwrite makes it again')

@@ -52,8 +52,8 @@ def parse_arguments() -> argparse.Namespace:
     add('--force', action='store_true', help='restore faces that are sharp already, too')
     add('--detector', default=DETECTORS[0], choices=DETECTORS, help='of faces. Default: %(default)s')
     add('--min_face', type=positive, metavar='PIXELS',
-        help=f'leave out faces whose crop has a smaller side; more is faster. Default: {MIN_FACE}, but photographs of more '
-        'than 3 megapixels are not enlarged, so that faces below 32 may be missed')
+        help=f'leave out faces whose crop has a smaller side; more is faster. Default: {MIN_FACE}, but photographs of '
+        'more than 3 megapixels are not enlarged, so that faces below 32 may be missed')
     add('--turned', action='store_true', help='find heads that lie or stand upside down, too: four times as long')
     add('--margin', type=factor, default=MARGIN, help=f'of the crop around the landmarks. Default: {MARGIN}')
     add('--suffix', default='', help='of the results\' names, after _')
@@ -182,10 +182,11 @@ class Work:
         self.restore_photo = functools.partial(
             restore_photo, restorer=restorer, scale=arguments.upscale, detector=arguments.detector,
             min_face=arguments.min_face, turned=arguments.turned, margin=arguments.margin,
-            only_center_face=arguments.only_center_face, force=arguments.force, upsampler=upsampler, precision=arguments.precision, batch=arguments.batch)
+            only_center_face=arguments.only_center_face, force=arguments.force, upsampler=upsampler,
+            precision=arguments.precision, batch=arguments.batch)
         self.found = self.restored = self.already = 0
-        self.passed = Counter()
-        self.failures = []
+        self.passed: Counter[str] = Counter()
+        self.failures: list[str] = []
 
     def do(self, source: Path) -> None:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""

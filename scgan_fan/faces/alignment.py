@@ -13,8 +13,8 @@ from scgan_fan.faces.paste import cut_levelled, round_square
 # that is smaller than in training.
 FIRST_LOOK, SECOND_LOOK = 1.25, 1.1
 BATCH = 32
-# From about 20 pixels on. The crop's side is then off by 1 to 2 % (standard deviation; by CenterFace's box 4 to 7 %), its
-# middle by 1 % (2 %): 40 portraits of 24 to 64 pixels. Below 20 pixels boxes are better.
+# From about 20 pixels on. The crop's side is then off by 1 to 2 % (standard deviation; by CenterFace's box 4 to 7 %),
+# its middle by 1 % (2 %): 40 portraits of 24 to 64 pixels. Below 20 pixels boxes are better.
 SURE = 0.5
 FIVE_POINTS = slice(36, 42), slice(42, 48), [30], [48], [54]  # eyes, nose, corners of the mouth
 
@@ -54,7 +54,8 @@ def crop_landmarks(landmarks: np.ndarray, angle: float = 0, margin: float = MARG
     level = Crop(-0.5, -0.5, 1, angle).matrix(1)  # around the photograph's corner, which stays where it is
     x, y, side = crop_box(landmarks @ level[:, :2].T, margin)
     middle = (x + side / 2, y + side / 2) @ level[:, :2]
-    return Crop(*(middle - side / 2).tolist(), side, angle)
+    x, y = (middle - side / 2).tolist()
+    return Crop(x, y, side, angle)
 
 
 def _widen(crop: Crop, factor: float) -> Crop:
@@ -67,10 +68,12 @@ def _look(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]
     """What ``find_landmarks`` returns, of one look at each crop."""
     fan, size = _fan()
     found, peaks = [np.zeros((0, 68, 2), np.float32)], [np.zeros(0, np.float32)]
-    squares = [Crop(*round_square((crop.x, crop.y, crop.side)), crop.angle) for crop in crops]
+    whole = [round_square((crop.x, crop.y, crop.side)) for crop in crops]
+    squares = [Crop(x, y, side, crop.angle) for (x, y, side), crop in zip(whole, crops)]
     for start in range(0, len(crops), BATCH):
         part = squares[start:start + BATCH]
-        cut = np.stack([cut_levelled(image, (square.x, square.y, square.side), square.angle, size) for square in part])
+        cut = np.stack([cut_levelled(image, place, square.angle, size)
+                        for place, square in zip(whole[start:start + BATCH], part)])
         landmarks, peak = decode_heatmaps(fan(torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255)[-1],
                                           fan.stem_stride)
         found.append(np.stack([square.to_photo(points, size) for square, points in zip(part, landmarks.numpy())]))

@@ -17,14 +17,16 @@ class BoxRule(NamedTuple):
     lowered: float
 
 
-# By whose box it is. 'wider' and 'detector' are measured: the mean of faces cut so, levelled beyond 10 degrees, registers with
-# that of sharp faces cut by their landmarks at scale 1.00 and shift 0 (normalized grey values; correlation 0.96, WIDER).
+# By whose box it is. 'wider' and 'detector' are measured: the mean of faces cut so, levelled beyond 10 degrees,
+# registers with that of sharp faces cut by their landmarks at scale 1.00 and shift 0 (normalized grey values;
+# correlation 0.96, WIDER).
 BOX_RULES = {
     'landmarks': BoxRule(MARGIN, 0),  # box of the landmarks with the forehead above it: what ``crop_box`` squares
     'wider': BoxRule(MARGIN, 0.035),  # WIDER FACE's annotations, and RetinaFace's, which is trained on them
     'detector': BoxRule(0.92, 0.035),  # CenterFace's, measured with faces turned in all directions: correlation 0.8
-    # Measured by the landmarks of 40 upright portraits of 12 to 64 pixels, and lowered along the face, wherever its down
-    # is (``Face.crop``): LPIPS of restored faces of 16 pixels 0.264 (24 portraits), by 'detector' 0.276, cut truly 0.259.
+    # Measured by the landmarks of 40 upright portraits of 12 to 64 pixels, and lowered along the face, wherever its
+    # down is (``Face.crop``): LPIPS of restored faces of 16 pixels 0.264 (24 portraits), by 'detector' 0.276, cut
+    # truly 0.259.
     'centerface': BoxRule(0.92, 0.08),
     'dlib': BoxRule(1.16, 0),
 }

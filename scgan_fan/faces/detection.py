@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,8 +111,8 @@ def _turn(image: np.ndarray, quarters: int) -> np.ndarray:
 
 def _turn_back(face: Face, quarters: int, shape: tuple[int, ...]) -> Face:
     """A face of the photograph turned by ``quarters`` to the left, in pixels of the photograph of ``shape``."""
-    corners = np.array(face.box).reshape(2, 2)
-    corners, points = (_turn_points_back(places, quarters, shape) for places in (corners, face.points))
+    corners: Any = _turn_points_back(np.array(face.box).reshape(2, 2), quarters, shape)
+    points = _turn_points_back(face.points, quarters, shape)
     return replace(face, box=(*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist()), points=points)
 
 

@@ -2,7 +2,7 @@
 
 Each depends on the number of images, on the reference set and on the network: name all three with a figure.
 """
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,14 +35,14 @@ def _known(reference, network: str = 'inception', weights: str | None = None, **
 
 
 def _fid(rows: np.ndarray, network: str = 'inception', **options) -> float | None:
-    known = cast(np.ndarray, _known(network=network, **options))  # there on the first process, which sums up
+    known: Any = _known(network=network, **options)
     if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
         rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))
     return frechet_distance(rows, known) if min(len(rows), len(known)) > 1 else None
 
 
 def _kid(rows: np.ndarray, subsets: int = 100, subset_size: int = 1000, **options) -> float | None:
-    known = cast(np.ndarray, _known(**options))
+    known: Any = _known(**options)
     return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
 
 

@@ -150,10 +150,11 @@ def reference_features(reference: tuple[str, ...], network: str, weights: str | 
     rows = _read_rows(path, len(pixels))
     if first_decides(rows is not None):
         return rows
-    found = gather_interleaved(list(in_batches(feature_network(network, weights), images('features'))) if share else [])
-    if not found:
+    vectors = gather_interleaved(list(in_batches(feature_network(network, weights), images('features')))
+                                 if share else [])
+    if not vectors:
         return None
-    rows = np.stack(found)
+    rows = np.stack(vectors)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:

@@ -185,7 +185,7 @@ class FaceModel(BaseModel):
         self.heatmaps = self.send(data['heatmaps']) if 'heatmaps' in data else None
 
     def send(self, tensor: torch.Tensor, memory_format: torch.memory_format = torch.contiguous_format) -> torch.Tensor:
-        """A tensor of the processor on the device. No waiting: a GPU copies from pinned memory beside its work."""
+        """A tensor of the processor on the device. No waiting: a GPU copies from pinned memory meanwhile."""
         if self.device.type == 'cuda':
             tensor = tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.contiguous(memory_format=memory_format)

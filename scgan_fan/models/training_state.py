@@ -67,7 +67,7 @@ def _restore_moments(name: str, optimizer: torch.optim.Optimizer, saved: dict) -
                          'resume with the networks and shared_parts that the run began with')
     if not all(needed <= each.keys() for each in moments.values()):
         get_root_logger().info(f'optimizer of {name}: begins anew, other moments ({", ".join(sorted(needed))}) than '
-                               'saved are needed')
+                               'were saved are needed')
         moments = {}
     optimizer.load_state_dict({**own, 'state': moments})
 
@@ -77,7 +77,7 @@ def _names_of_moments(optimizer: torch.optim.Optimizer) -> set[str]:
     group = optimizer.param_groups[0]
     trial = nn.Parameter(torch.zeros_like(group['params'][0]))
     trial.grad = torch.zeros_like(trial)
-    twin = type(optimizer)([trial])  # type: ignore[call-arg]  # those of torch.optim have defaults
+    twin = type(optimizer)([trial])  # type: ignore[call-arg]  # every kind has defaults
     twin.param_groups[0].update({**group, 'params': [trial]})
     twin.step()
     return set(twin.state[trial])

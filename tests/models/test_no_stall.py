@@ -4,7 +4,7 @@ import torch
 from basicsr.models import build_model
 from torch.utils._python_dispatch import TorchDispatchMode
 
-WAITS = ('_local_scalar_dense', 'lift_fresh', 'nonzero', 'masked_select', 'is_nonzero', 'equal')  # item(), tensor()
+WAITS = ('_local_scalar_dense', 'lift_fresh', 'nonzero', 'masked_select', 'is_nonzero', 'equal')  # item() ...
 
 
 class Waits(TorchDispatchMode):

@@ -73,7 +73,8 @@ def test_another_batch_since_the_run_was_stopped(opt, trained, before, after):
 
 def test_a_finished_run_is_extended(opt, trained):
     """With the schedule of the option file, which has been extended too."""
-    opt['train']['scheduler'] = dict(COSINE)
+    opt['train']['scheduler'] = {'type': 'CosineAnnealingRestartLR', 'periods': [2], 'restart_weights': [1],
+                                 'eta_min': 1e-6}
     trained(opt, 2)
     opt['train']['scheduler'].update(type='CosineAnnealingRestartLR', periods=[4])
     state = trained(opt, 4)
@@ -81,6 +82,7 @@ def test_a_finished_run_is_extended(opt, trained):
 
 
 def test_a_schedule_shorter_than_the_training(opt, trained):
-    opt['train']['scheduler'] = dict(COSINE)
+    opt['train']['scheduler'] = {'type': 'CosineAnnealingRestartLR', 'periods': [2], 'restart_weights': [1],
+                                 'eta_min': 1e-6}
     state = trained(opt, 5)
     assert state['optimizers']['degrade_hl']['param_groups'][0]['lr'] == 1e-6

