@@ -8,11 +8,7 @@ from photos import photo
 from scgan_fan.errors import InputError
 from scgan_fan.faces import detection
 from scgan_fan.faces.alignment import find_landmarks
-<<<<<<< HEAD
-from scgan_fan.faces.detection import find_faces
-=======
 from scgan_fan.faces.detection import find_and_count, find_faces
->>>>>>> abbfab2 (Crops by landmarks where FAN is sure of them, heads that lie or stand upside down left alone)
 from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
 
 
