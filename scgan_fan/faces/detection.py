@@ -16,7 +16,7 @@ from scgan_fan.faces.paste import cut_square, round_square
 from scgan_fan.faces.tiles import best_of_each
 
 DETECTORS = ('centerface', 'retinaface', 'dlib')
-MIN_FACE = 12  # pixels
+MIN_FACE = 10  # pixels: crops of faces of 12 come out as 10 to 14
 LARGE = 3_000_000  # pixels: larger photographs are not enlarged unless asked, which takes a quarter of the time
 MOST_TILTED, LEAST_TILTED = 60, 30  # degrees: of heads that are upright, and surely upright
 TURNED = 'lying or upside down (--turned restores them)'
