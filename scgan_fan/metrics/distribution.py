@@ -34,6 +34,7 @@ def _known(reference, network: str = 'inception', weights: str | None = None, **
 
 def _fid(rows: np.ndarray, network: str = 'inception', **options) -> float | None:
     known = _known(network=network, **options)
+    assert known is not None  # figures are of the first process, which has them
     if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
         rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))
     return frechet_distance(rows, known) if min(len(rows), len(known)) > 1 else None
@@ -41,6 +42,7 @@ def _fid(rows: np.ndarray, network: str = 'inception', **options) -> float | Non
 
 def _kid(rows: np.ndarray, subsets: int = 100, subset_size: int = 1000, **options) -> float | None:
     known = _known(**options)
+    assert known is not None
     return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
 
 

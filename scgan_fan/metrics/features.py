@@ -150,15 +150,14 @@ def reference_features(reference: tuple[str, ...], network: str, weights: str | 
     rows = _read_rows(path, len(pixels))
     if first_decides(rows is not None):
         return rows
-    rows = gather_interleaved(list(in_batches(feature_network(network, weights), images('features'))) if share else [])
-    if not rows:
+    each = gather_interleaved(list(in_batches(feature_network(network, weights), images('features'))) if share else [])
+    if not each:
         return None
-    rows = np.stack(rows)
+    rows = np.stack(each)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:
             np.save(file, rows)
-    except (OSError, InputError) as error:
+    except InputError as error:
         get_root_logger().warning(f'Features of the reference set are not kept: {error}')
     return rows
 

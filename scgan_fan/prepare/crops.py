@@ -69,7 +69,7 @@ def cut_faces(record: Record, rules: Rules, folder: Path) -> list[Candidate]:
         return [Candidate(record.name, record.group, f'unreadable image: {reason_of(error, record.path)}')]
     known = record.faces
     if known is None:
-        known = [KnownFace(landmarks=points) for points in _align(image, _detect(image, rules))]
+        known = tuple(KnownFace(landmarks=points) for points in _align(image, _detect(image, rules)))
     return [_cut(image, face, rules, f'{record.name}_{number}', record.group, folder)
             for number, face in enumerate(known)] or [Candidate(record.name, record.group, 'no face found')]
 
