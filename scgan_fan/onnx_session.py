@@ -4,15 +4,9 @@ from scgan_fan.extras import import_extra
 
 
 def open_onnx(model: bytes, label: str, threads: int):
-    """The session of a model that is in memory.
+    """The session of a ``model``, the content of an ``.onnx`` file, on so many ``threads``; errors call it ``label``.
 
-    Args:
-        model: content of the ``.onnx`` file.
-        label: what errors call it.
-        threads: on how many it runs.
-
-    Raises:
-        InputError: onnxruntime is not installed, or it is no ONNX model.
+    Raises InputError where onnxruntime is not installed, or it is no ONNX model.
     """
     onnxruntime = import_extra('onnxruntime', label, '"scgan_fan[export]"')
     options = onnxruntime.SessionOptions()

@@ -4,21 +4,15 @@
     scgan-fan convert pretrained_model.pth -o scgan.safetensors
     scgan-fan convert experiments/train_scgan/models/net_g_latest.pth -o net_g_half.pth --half
 """
-import argparse
-
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import conversion_parser, ends_in_one_line, positive
 from scgan_fan.convert import convert
 from scgan_fan.network_loader import CHANNEL_ORDERS, scale_of
 
 
-def parse_arguments() -> argparse.Namespace:
-    description, example = __doc__.split('\n\n')
-    parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{example}',
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
-                        'dict, .safetensors file of one of these, or name of a network that comes with the '
-                        'package; of params and params_ema the latter is taken')
-    parser.add_argument('-o', '--output', required=True, metavar='TARGET', help='file to write: .pth or .safetensors')
+@ends_in_one_line()
+def main() -> int:
+    """Do what the command line says; returns the exit status."""
+    parser = conversion_parser(__doc__, 'file to write: .pth or .safetensors')
     parser.add_argument('--to', choices=CHANNEL_ORDERS, default='rgb', help='channel order of the images of the '
                         'result; SCGAN was released for BGR (default: %(default)s, as everywhere in this package)')
     parser.add_argument('--half', action='store_true', help='store float16, half the size; what reads it computes in '
@@ -26,14 +20,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--name', help='of the method, for people; default: what the source says')
     parser.add_argument('--size', type=positive, metavar='PIXELS', help='side of the faces that it was made for; '
                         'default: what the source says')
-    parser.add_argument('--overwrite', action='store_true', help='replace TARGET where it exists')
-    return parser.parse_args()
-
-
-@ends_in_one_line()
-def main() -> int:
-    """Do what the command line says; returns the exit status."""
-    arguments = parse_arguments()
+    arguments = parser.parse_args()
     weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
                       arguments.name, arguments.size)
     print(f'{arguments.output}: {weights.name}, x{scale_of(weights.network)}, {weights.channel_order.upper()}, '

@@ -36,6 +36,24 @@ def room(text: str) -> float:
     return float(text)
 
 
+def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
+    """The parser of a command that makes another file of weights.
+
+    Args:
+        text: what the command does and, behind an empty line, examples.
+        target: what kind of file.
+    """
+    description, examples = text.split('\n\n')
+    parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{examples}',
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
+                        'dict, .safetensors file of one of these, or name of a network that comes with the package; of '
+                        'params and params_ema the latter is taken')
+    parser.add_argument('-o', '--output', required=True, metavar='TARGET', help=target)
+    parser.add_argument('--overwrite', action='store_true', help='replace TARGET where it exists')
+    return parser
+
+
 def ends_in_one_line(failed: int = 1, stopped: str = 'the same command continues') -> Callable:
     """Let a ``main()`` end with one line and an exit status where the input cannot be used, or at Ctrl-C (130).
 

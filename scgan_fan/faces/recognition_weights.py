@@ -22,12 +22,7 @@ POOLING_NUMBERS = 6
 def dlib_file(name: str, label: str) -> Path:
     """A model file of the package face-recognition-models, whose own import needs what setuptools has dropped.
 
-    Args:
-        name: of the file.
-        label: what asks for it, for the error.
-
-    Raises:
-        InputError: the package is not installed.
+    Raises InputError where the package is not installed; ``label``: what asks for it.
     """
     if find_spec('face_recognition_models') is None:
         raise InputError(f'{label}: face-recognition-models is not installed; pip install face-recognition-models')
@@ -35,13 +30,9 @@ def dlib_file(name: str, label: str) -> Path:
 
 
 def load_recognition(path: Path | None = None) -> RecognitionNet:
-    """dlib's face recognition network, frozen and in evaluation mode.
+    """dlib's face recognition network, frozen and in evaluation mode, of its file ``path``; None: that of the package.
 
-    Args:
-        path: dlib's file; None: that of the package.
-
-    Raises:
-        InputError: the package is not installed, or the file is not what dlib wrote.
+    Raises InputError where the package is not installed, or the file is not what dlib wrote.
     """
     path = path or dlib_file(RECOGNITION_FILE, 'face recognition')
     network = RecognitionNet()

@@ -156,10 +156,9 @@ def reference_features(reference: tuple[str, ...], network: str, weights: str | 
         return None
     rows = np.stack(vectors)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:
             np.save(file, rows)
-    except (OSError, InputError) as error:
+    except InputError as error:
         get_root_logger().warning(f'Features of the reference set are not kept: {error}')
     return rows
 
