@@ -134,7 +134,8 @@ def report_errors_of_the_prefetcher() -> None:
 
 def mend_train_script(train) -> None:
     """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are;
-    ``copy_opt_file`` leaves a file that is based on others without them; for ``create_train_val_dataloader`` see ``for_all_iterations``.
+    ``copy_opt_file`` leaves a file that is based on others without them; ``create_train_val_dataloader``: see
+    ``for_all_iterations``.
 
     Args:
         train: the module of ``basicsr/train.py``, be it ``__main__`` or ``basicsr.train``.
@@ -191,8 +192,8 @@ def for_all_iterations(create_loaders: Callable) -> Callable:
     def create(opt: dict, logger) -> tuple:
         loader, sampler, val_loaders, _, total_iter = create_loaders(opt, logger)
         if not len(loader):
-            raise InputError(f'datasets: train: {sampler.num_samples} face(s) for each process are less than a batch of '
-                             f'{loader.batch_size}; lower batch_size_per_gpu or raise dataset_enlarge_ratio')
+            raise InputError(f'datasets: train: {sampler.num_samples} face(s) for each process are less than a batch '
+                             f'of {loader.batch_size}; lower batch_size_per_gpu or raise dataset_enlarge_ratio')
         if opt['rank'] == 0:
             check_geometry(loader.dataset, Path(opt['path']['experiments_root']) / 'geometry.png')
         left = max(0, total_iter - POSITION.resumed)

@@ -57,8 +57,8 @@ def check_all_learn(model) -> None:
     reached = {p for name in learners & model.networks.keys() for p in model.networks[name].parameters()}
     for name in model.trained:
         if not reached.issuperset(p for group in model.named_optimizers[name].param_groups for p in group['params']):
-            raise InputError(f'network_{name}: learns nothing, no term of train: reaches it; give it one, or name it in '
-                             'train: frozen')
+            raise InputError(f'network_{name}: learns nothing, no term of train: reaches it; give it one, or name it '
+                             'in train: frozen')
 
 
 def _check_samples_apart(name: str, discriminator: nn.Module) -> None:
