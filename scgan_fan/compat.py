@@ -134,7 +134,7 @@ def report_errors_of_the_prefetcher() -> None:
 
 def mend_train_script(train) -> None:
     """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are;
-    ``copy_opt_file`` leaves a file that is based on others without them; for ``create_train_val_dataloader`` see
+    ``copy_opt_file`` leaves a file that is based on others without them; ``create_train_val_dataloader``: see
     ``for_all_iterations``.
 
     Args:

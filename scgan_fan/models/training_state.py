@@ -1,6 +1,6 @@
 """What a checkpoint of a FaceModel holds: all that is needed to continue bit for bit."""
 import random
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -66,8 +66,8 @@ def _restore_moments(name: str, optimizer: torch.optim.Optimizer, saved: dict) -
         raise InputError(f'training state: the optimizer of {name} has other parameters than the option file gives it; '
                          'resume with the networks and shared_parts that the run began with')
     if not all(needed <= each.keys() for each in moments.values()):
-        get_root_logger().info(f'optimizer of {name}: begins anew, other moments ({", ".join(sorted(needed))}) than '
-                               'were saved are needed')
+        get_root_logger().info(f'optimizer of {name}: begins anew, needs other moments ({", ".join(sorted(needed))}) '
+                               'than were saved')
         moments = {}
     optimizer.load_state_dict({**own, 'state': moments})
 
@@ -77,8 +77,8 @@ def _names_of_moments(optimizer: torch.optim.Optimizer) -> set[str]:
     group = optimizer.param_groups[0]
     trial = nn.Parameter(torch.zeros_like(group['params'][0]))
     trial.grad = torch.zeros_like(trial)
-    twin = type(optimizer)([trial])  # type: ignore[call-arg]  # every kind has defaults
-    twin.param_groups[0].update({**group, 'params': [trial]})
+    kind: Any = type(optimizer)
+    twin = kind([{**group, 'params': [trial]}])
     twin.step()
     return set(twin.state[trial])
 
