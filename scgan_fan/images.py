@@ -168,9 +168,8 @@ def write_photo(path: str | Path, photo: Photo) -> None:
         InputError: it cannot be written, or not as such a file.
     """
     kind = file_type(path, *photo.pixels.shape[1::-1])
-    pixels = photo.pixels
-    if photo.alpha is not None and kind != 'JPEG':
-        pixels = np.dstack([pixels, photo.alpha])
+    opaque = photo.alpha is None or kind == 'JPEG'
+    pixels = photo.pixels if opaque else np.dstack([photo.pixels, photo.alpha])
     with written_whole(path) as file:
         try:
             Image.fromarray(pixels).save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile)
