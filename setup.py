@@ -65,6 +65,7 @@ setup(
         'numpy>=2.0',  # bitwise_count
         'opencv-python>=4.10',  # the first for NumPy 2
         'pillow>=10.1',  # has_transparency_data
+        'pydantic>=2.6',  # 2.5 takes no lists for tuples
         'pyyaml>=6.0.1',
         'safetensors>=0.4.1',
         'scipy>=1.13',  # the first for NumPy 2

@@ -6,6 +6,7 @@ that bite before the plugin can be imported are in ``scgan_fan_startup``.
 import errno
 import functools
 import math
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.data.geometry_check import check_geometry
 from scgan_fan.errors import InputError
-from scgan_fan.options import make_whole
+from scgan_fan.options import make_whole, read_value
 from scgan_fan.parallel import first_decides
 from scgan_fan.run_folder import RunFolder
 from scgan_fan.run_position import POSITION
@@ -31,12 +32,19 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def mend_running_script() -> None:
-    """Mend what runs, where that is BasicSR's own ``train.py`` or ``test.py``, which is reading an option file."""
+    """Mend what runs, where that is BasicSR's own ``train.py`` or ``test.py``, which is reading an option file; and
+    check that file, before BasicSR goes on with it."""
     program = sys.modules['__main__']
-    if hasattr(program, 'train_pipeline'):
+    trains = hasattr(program, 'train_pipeline')
+    if trains:
         mend_train_script(sys.modules[program.train_pipeline.__module__])
     elif hasattr(program, 'test_pipeline'):
         apply()
+    else:
+        return
+    if '-opt' in sys.argv and multiprocessing.parent_process() is None:  # not in the workers of its data loader
+        from scgan_fan.command_line import check_command_line
+        check_command_line(trains)
 
 
 @functools.cache
@@ -47,6 +55,7 @@ def apply() -> None:
     accept_lists_of_folders()
     hand_positions_to_datasets()
     basicsr.data.worker_init_fn = start_worker
+    options._postprocess_yml_value = read_value  # BasicSR's reads 1e-4 and -1 as text, and runs lists as code
     report_errors_of_the_prefetcher()
     print_input_errors_in_one_line()
 
@@ -132,6 +141,17 @@ def report_errors_of_the_prefetcher() -> None:
     PrefetchGenerator.__next__ = following
 
 
+def parse_options(root_path: str, is_train: bool = True) -> tuple:
+    """``parse_options`` of BasicSR's scripts, which finds mistakes late or never: check first.
+
+    Raises:
+        InputError: see ``command_line.check_command_line``.
+    """
+    from scgan_fan.command_line import check_command_line  # which needs all that is registered after this module
+    check_command_line(is_train)
+    return options.parse_options(root_path, is_train)
+
+
 def mend_train_script(train) -> None:
     """``load_resume_state`` needs a GPU, unpickles whatever it finds, and ignores where experiments are;
     ``copy_opt_file`` leaves a file that is based on others without them; ``create_train_val_dataloader``: see
@@ -141,6 +161,7 @@ def mend_train_script(train) -> None:
         train: the module of ``basicsr/train.py``, be it ``__main__`` or ``basicsr.train``.
     """
     apply()
+    train.parse_options = parse_options
     train.load_resume_state = load_resume_state
     train.copy_opt_file = copy_opt_file
     create_loaders = train.create_train_val_dataloader

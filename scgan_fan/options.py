@@ -10,6 +10,7 @@
 BasicSR's own loader resolves the tag, which imports the plugin too; ``read_options`` is for everybody else.
 """
 import inspect
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def _construct_based_on(loader: _Loader, node: yaml.MappingNode) -> dict:
     return _resolve(node.start_mark.name, **(given.get('kwds') or {}))
 
 
+class _Numbers(yaml.SafeLoader):
+    """To whom 1e-4 is a number: to YAML's, it is text."""
+
+
+_Numbers.add_implicit_resolver('tag:yaml.org,2002:float', re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'),
+                               list('-+.0123456789'))
 _Loader.add_multi_constructor('tag:yaml.org,2002:python/name:', _construct_name)
 _Loader.add_constructor(BASED_ON.replace('!!', 'tag:yaml.org,2002:'), _construct_based_on)
 
@@ -50,10 +57,53 @@ def read_options(path: str | Path) -> dict:
     except RecursionError as error:
         raise InputError(f'{path}: is based on itself') from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f'{path}: not a readable option file ({str(error).splitlines()[0]})') from error
+        raise InputError(f'{path}: not a readable option file ({_reason(error)})') from error
     if not isinstance(options, dict):
         raise InputError(f'{path}: not an option file; the folder options has examples')
     return options
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f'line {error.problem_mark.line + 1}: {error.problem}'
+    return str(error).splitlines()[0]
+
+
+def force(options: dict, entry: str) -> None:
+    """Change an option by an entry of ``--force_yml``, such as ``train:optim_g:lr=1e-4``.
+
+    Raises:
+        InputError: the entry is not of this form, or names a block that is not there.
+    """
+    path, equals, value = map(str.strip, entry.partition('='))
+    *blocks, key = path.split(':')
+    if not equals or not key or '=' in value:
+        raise InputError(f'--force_yml {entry}: is not of the form block:key=value')
+    for block in blocks:
+        if not isinstance(options.get(block), dict):
+            raise InputError(f'--force_yml {entry}: there is no block {block} in the option file; add it there')
+        options = options[block]
+    options[key] = read_value(value)
+
+
+def read_value(text: str):
+    """A value of ``--force_yml``: numbers with sign and exponent, words, ``~`` and lists as in an option file."""
+    text = text.removeprefix('!!float').strip()
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    if text[:1] in ('[', '{'):
+        return _read_list(text)
+    return {'~': None, 'none': None, 'true': True, 'false': False}.get(text.lower(), text)
+
+
+def _read_list(text: str) -> list | dict:
+    try:
+        return yaml.load(text, _Numbers)
+    except yaml.YAMLError as error:
+        raise InputError(f'--force_yml: {text}: is no list ({_reason(error)})') from error
 
 
 def based_on(**differences) -> dict:

@@ -8,6 +8,7 @@ def main() -> None:
     """Run BasicSR's test pipeline in the working directory."""
     import basicsr.test
     compat.apply()
+    basicsr.test.parse_options = compat.parse_options
     basicsr.test.test_pipeline(os.getcwd())
 
 

@@ -1,8 +1,10 @@
-"""The blocks of an option file that describe a dataset: a wrong key or value is refused when the dataset is built."""
+"""The blocks of an option file that describe a dataset: a wrong key or value is refused before anything is read."""
 import math
 from collections.abc import Set
 
-from scgan_fan.errors import InputError
+from torch.utils.data import Dataset
+
+from scgan_fan.errors import InputError, did_you_mean
 
 # read by BasicSR itself when it builds the dataset, its sampler and its loader
 BASICSR_OPTIONS = {
@@ -30,12 +32,13 @@ class Options:
         self._owner = owner
         known = {*required, *defaults}
         self._values = {**defaults, **{key: value for key, value in given.items() if value is not None}}
+        for key in given:
+            if key not in known | self.read_by_others:
+                raise InputError(f'{owner}: unknown option {key}; its own are {", ".join(sorted(known))}'
+                                 f'{did_you_mean(key, known | self.read_by_others)}')
         for key in required:
             if key not in self._values:
                 raise InputError(f'{owner}: option {key} is missing; add it to the dataset in the option file')
-        for key in given:
-            if key not in known | self.read_by_others:
-                raise InputError(f'{owner}: unknown option {key}; its own are {", ".join(sorted(known))}')
 
     def __getitem__(self, key: str):
         return self._values[key]
@@ -112,6 +115,13 @@ class DatasetOptions(Options):
     def __init__(self, opt: dict, required: tuple, defaults: dict):
         super().__init__(opt.get('type', 'dataset'), opt, defaults, required)
 
+    def check_paths(self, *keys: str) -> None:
+        """Refuse values that are neither a path nor a list of paths, nor absent."""
+        for key in keys:
+            paths = self[key] if isinstance(self[key], list) and self[key] else [self[key]]
+            if self[key] is not None and not all(isinstance(path, str) and path for path in paths):
+                raise self._wrong(key, 'a path, or a list of paths')
+
     def room(self, key: str) -> float:
         """The value of ``key``: side of the images / side of the crop in their middle; 1 where it is absent."""
         return 1 if self[key] is None else self.number(key, 1)
@@ -122,6 +132,31 @@ class DatasetOptions(Options):
         if gt_size % scale:
             raise self._wrong('gt_size', f'a multiple of the scale {scale}')
         return gt_size // scale
+
+
+class FaceDataset(Dataset):
+    """Base of the datasets: what an option file says of one can be checked without any image.
+
+    Args:
+        opt: the dataset's block, with the keys that BasicSR adds.
+    """
+
+    def __init__(self, opt: dict):
+        self.opt = opt
+        self.open(self.configure(opt))
+
+    @classmethod
+    def check(cls, opt: dict) -> None:
+        """Raise InputError where the block is wrong."""
+        cls.__new__(cls).configure(opt)
+
+    def configure(self, opt: dict) -> DatasetOptions:
+        """Keep what the block says; reads no file."""
+        raise NotImplementedError
+
+    def open(self, options: DatasetOptions) -> None:
+        """Find the images."""
+        raise NotImplementedError
 
 
 def _span(least: float, most: float) -> str:

@@ -3,10 +3,9 @@ import cv2
 import numpy as np
 import torch
 from basicsr.utils.registry import DATASET_REGISTRY
-from torch.utils.data import Dataset
 
 from scgan_fan.data.augment import Augmentation, crop_transform, move_landmarks, warp
-from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.dataset_options import DatasetOptions, FaceDataset
 from scgan_fan.data.degradations import downsample
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import open_source
@@ -17,7 +16,7 @@ from scgan_fan.images import to_tensor
 
 
 @DATASET_REGISTRY.register()
-class LandmarkFaceDataset(Dataset):
+class LandmarkFaceDataset(FaceDataset):
     """Square faces and their landmarks, moved at random in training (FAN's augmentation, papers.md section 5.1).
 
     ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``.
@@ -41,8 +40,8 @@ class LandmarkFaceDataset(Dataset):
     wrong size.
     """
 
-    def __init__(self, opt: dict):
-        self.opt = opt
+    def configure(self, opt: dict) -> DatasetOptions:
+        """Size, crop, changes and draws."""
         options = DatasetOptions(opt, required=('dataroot', 'landmarks'), defaults={
             'size': 64, 'crop': None, 'room': None, 'low_resolution': None, 'augment': {}, 'seed': 0})
         self.size = options.whole_number('size')
@@ -52,6 +51,11 @@ class LandmarkFaceDataset(Dataset):
         self.low_resolution = options.divisor_or_none('low_resolution', of='size')
         self.augment = options.block('augment', Augmentation)
         self.draws = EpochDraws(options.whole_number('seed', least=0))
+        options.check_paths('dataroot', 'landmarks')
+        return options
+
+    def open(self, options: DatasetOptions) -> None:
+        """The images that have landmarks."""
         self.source = open_source(options['dataroot'])
         known = read_landmarks(options['landmarks'])
         self.indices = [i for i, key in enumerate(self.source.keys) if key in known]

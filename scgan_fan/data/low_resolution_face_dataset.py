@@ -1,15 +1,14 @@
 """Real LR faces, for which no ground truth exists: for validation and testing by eye or by metrics of a set."""
 from basicsr.utils.registry import DATASET_REGISTRY
-from torch.utils.data import Dataset
 
 from scgan_fan.data.augment import read_lr
-from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.dataset_options import DatasetOptions, FaceDataset
 from scgan_fan.data.image_source import open_source
 from scgan_fan.images import to_tensor
 
 
 @DATASET_REGISTRY.register()
-class LowResolutionFaceDataset(Dataset):
+class LowResolutionFaceDataset(FaceDataset):
     """LR faces alone.
 
     Options:
@@ -24,14 +23,20 @@ class LowResolutionFaceDataset(Dataset):
     Raises InputError: an option is wrong or names no images; reading an item, for a bad image or a wrong size.
     """
 
-    def __init__(self, opt: dict):
-        self.opt = opt
+    def configure(self, opt: dict) -> DatasetOptions:
+        """Sizes."""
         options = DatasetOptions(opt, required=('dataroot_lq',),
                                  defaults={'size': 16, 'room_lq': None, 'num_images': None})
         self.size = options.whole_number('size')
         self.room = options.room('room_lq')
+        self.num_images = options.whole_number_or_none('num_images')
+        options.check_paths('dataroot_lq')
+        return options
+
+    def open(self, options: DatasetOptions) -> None:
+        """The images."""
         self.lq = open_source(options['dataroot_lq'])
-        self.keys = self.lq.keys[:options.whole_number_or_none('num_images')]
+        self.keys = self.lq.keys[:self.num_images]
 
     def __len__(self) -> int:
         return len(self.keys)

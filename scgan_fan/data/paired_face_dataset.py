@@ -1,9 +1,8 @@
 """HR faces with LR versions of themselves: for validation, and for training methods that need pairs."""
 from basicsr.utils.registry import DATASET_REGISTRY
-from torch.utils.data import Dataset
 
 from scgan_fan.data.augment import Augmentation, read_augmented, read_crop
-from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.dataset_options import DatasetOptions, FaceDataset
 from scgan_fan.data.degradations import Degradation
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.heatmap_store import open_heatmaps
@@ -14,7 +13,7 @@ from scgan_fan.images import to_tensor
 
 
 @DATASET_REGISTRY.register()
-class PairedFaceDataset(Dataset):
+class PairedFaceDataset(FaceDataset):
     """Faces with ground truth, the LR side read from files or made from HR (papers.md sections 2.9, 4.2 and 5.3).
 
     ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``. What
@@ -45,12 +44,13 @@ class PairedFaceDataset(Dataset):
     reading an item, for a bad image or a wrong size.
     """
 
-    def __init__(self, opt: dict):
-        self.opt = opt
+    def configure(self, opt: dict) -> DatasetOptions:
+        """Sizes, changes and draws, and how LR is made."""
         options = DatasetOptions(opt, required=('dataroot_gt', 'scale'), defaults={
             'dataroot_lq': None, 'room_gt': None, 'gt_size': 64, 'downsampling': None, 'degradation': None,
             'augment': None, 'heatmaps': None, 'seed': 0, 'num_images': None})
         options.at_most_one('dataroot_lq', 'downsampling', 'degradation')
+        options.check_paths('dataroot_gt', 'dataroot_lq', 'heatmaps')
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
         self.room = options.room('room_gt')
@@ -58,11 +58,17 @@ class PairedFaceDataset(Dataset):
         self.degrade = options.block('degradation', Degradation) or Degradation(
             'PairedFaceDataset', {'downsampling': options['downsampling']})
         self.draws = EpochDraws(options.whole_number('seed', least=0))
-        self.gt = open_source(options['dataroot_gt'])
-        self.keys = self.gt.keys[:options.whole_number_or_none('num_images')]
-        self.lq = None
+        self.num_images = options.whole_number_or_none('num_images')
         if options['dataroot_lq'] is not None:
             _check_only_flips(self.augment)
+        return options
+
+    def open(self, options: DatasetOptions) -> None:
+        """HR images, LR ones where they are from files, and heatmaps."""
+        self.gt = open_source(options['dataroot_gt'])
+        self.keys = self.gt.keys[:self.num_images]
+        self.lq = None
+        if options['dataroot_lq'] is not None:
             self.lq = open_source(options['dataroot_lq'])
             self._lq_indices = _match(self.gt, self.lq)
         self.heatmaps = open_heatmaps(options['heatmaps'], self.keys, self.gt_size, self.augment)

@@ -4,10 +4,9 @@ import copy
 import numpy as np
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import DATASET_REGISTRY
-from torch.utils.data import Dataset
 
 from scgan_fan.data.augment import Augmentation, read_augmented, read_lr
-from scgan_fan.data.dataset_options import DatasetOptions
+from scgan_fan.data.dataset_options import DatasetOptions, FaceDataset
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.heatmap_store import open_heatmaps
 from scgan_fan.data.image_source import open_source
@@ -18,7 +17,7 @@ PARTNERS, AUGMENTS = 0, 1  # what a generator of EpochDraws is for
 
 
 @DATASET_REGISTRY.register()
-class UnpairedFaceDataset(Dataset):
+class UnpairedFaceDataset(FaceDataset):
     """Training pairs of an HR face and an LR face drawn at random (papers.md section 2.7, "LR sampling").
 
     ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``. The
@@ -50,26 +49,31 @@ class UnpairedFaceDataset(Dataset):
     faces; reading an item, for a bad image or a wrong size.
     """
 
-    def __init__(self, opt: dict):
+    def configure(self, opt: dict) -> DatasetOptions:
+        """Sizes, changes and draws."""
         if opt.get('phase', 'train') != 'train':
             raise InputError(f'datasets: {opt["phase"]}: UnpairedFaceDataset would compare restored faces with '
                              'strangers; take a PairedFaceDataset or a LowResolutionFaceDataset')
-        self.opt = opt
         options = DatasetOptions(opt, required=('dataroot_gt', 'dataroot_lq', 'scale'),
                                  defaults={'gt_size': 64, 'room_gt': None, 'room_lq': None, 'augment': None,
                                            'augment_lq': None, 'heatmaps': None, 'seed': 0})
+        options.check_paths('dataroot_gt', 'dataroot_lq', 'heatmaps')
         self.gt_size = options.whole_number('gt_size')
         self.lq_size = options.lr_size()
         self.room_gt, self.room_lq = options.room('room_gt'), options.room('room_lq')
         self.augment = options.block('augment', Augmentation)
         self.augment_lq = options.block('augment_lq', Augmentation)
+        self.draws = EpochDraws(options.whole_number('seed', least=0))
+        self._permutations: dict[tuple[int, int], np.ndarray] = {}
+        return options
+
+    def open(self, options: DatasetOptions) -> None:
+        """Both sides' images, and heatmaps."""
         _check_room('room_gt', self.room_gt, self.augment, self.gt_size)
         _check_room('room_lq', self.room_lq, self.augment_lq, self.lq_size)
-        self.draws = EpochDraws(options.whole_number('seed', least=0))
         self.gt = open_source(options['dataroot_gt'])
         self.lq = open_source(options['dataroot_lq'])
         self.heatmaps = open_heatmaps(options['heatmaps'], self.gt.keys, self.gt_size, self.augment)
-        self._permutations: dict[tuple[int, int], np.ndarray] = {}
 
     def unmirrored(self) -> 'UnpairedFaceDataset':
         """The same faces, none of them mirrored, and without heatmaps."""

@@ -2,7 +2,7 @@
 from basicsr.utils import get_root_logger
 
 from scgan_fan.checkpoint import read_checkpoint, save_atomically
-from scgan_fan.errors import InputError, check_choice
+from scgan_fan.errors import InputError
 from scgan_fan.run_folder import RunFolder
 
 
@@ -14,27 +14,13 @@ class CheckpointRetention:
         keep_best: ``{dataset: paired, metric: psnr}``: whenever validation of that dataset improves on that metric, the
             main network (its average too, where there is one) is written to ``models/net_g_best.pth``, with an entry
             ``best`` that tells dataset, metric, value and iteration. Default: none.
-
-    Raises:
-        InputError: an option has a value that is not allowed.
     """
 
     def __init__(self, opt: dict):
         self.opt = opt
         options = opt.get('logger', {})
         self.last, self.best = options.get('keep_last'), options.get('keep_best')
-        if self.last is not None and (type(self.last) is not int or self.last < 1):
-            raise InputError(f'logger: keep_last: {self.last!r} is not a whole number from 1; ~ keeps all checkpoints')
-        if self.best is not None:
-            self._check_best()
-
-    def _check_best(self) -> None:
-        if not isinstance(self.best, dict) or self.best.keys() != {'dataset', 'metric'}:
-            raise InputError(f'logger: keep_best: {self.best!r} is not of the form {{dataset: paired, metric: psnr}}')
-        validated = [block.get('name') for key, block in self.opt['datasets'].items() if key.startswith('val')]
-        check_choice('logger: keep_best: dataset', self.best['dataset'], validated)
-        self.metrics = (self.opt.get('val') or {}).get('metrics') or {}
-        check_choice('logger: keep_best: metric', self.best['metric'], self.metrics)
+        self.metrics = (opt.get('val') or {}).get('metrics') or {}
 
     def after_save(self, iteration: int) -> None:
         """The checkpoint of ``iteration`` is on the disk: remove those that are too old."""

@@ -20,16 +20,17 @@ from basicsr.utils import get_root_logger
 from torch import nn
 
 from scgan_fan.archs.spectral_norm import SpectralNorm
-from scgan_fan.errors import InputError, check_choice
+from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 from scgan_fan.models.checkpoint_retention import CheckpointRetention
 from scgan_fan.models.divergence import Divergence
 from scgan_fan.models.interruption import Interruption
 from scgan_fan.models.moving_average import begin_average, move_average
 from scgan_fan.models.networks import build_network, choose_device, compile_network
-from scgan_fan.models.optimizers import SCHEDULERS, build_optimizer
+from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
+from scgan_fan.models.schema import Train, network_names, training_options
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
-from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_terms
+from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_built, optimizer_of
 from scgan_fan.models.time_budget import TimeBudget, advance
 from scgan_fan.models.training_state import log_changes, network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
@@ -53,24 +54,14 @@ class FaceModel(BaseModel):
     5.3). It begins as that one where ``path: pretrain_network_fan`` names no weights.
 
     Options read here: ``network_*``; ``path: pretrain_network_* / strict_load_* / param_key_*``, the last by default
-    ``params`` in training, in testing the average where there is one; and in ``train``:
-
-    - a block for each term; ``gradient_penalty_opt`` (WGAN-GP: of every discriminator);
-    - ``net_d_iters`` (discriminators step in each iteration, generators in each so-many-th, as in BasicSR);
-      ``judge_jointly`` (see ``adversarial.discriminate``); ``frozen`` (generators that do not learn and stay in
-      evaluation mode); ``ema_decay`` (0: no average); ``init``;
-    - ``time_budget``: minutes from the start of the program in which training, its last checkpoint and validation are
-      done; schedules follow the share of the time that has passed, to where they are at ``total_iter``;
-    - ``precision`` (float32, bfloat16, float16), ``channels_last``, ``compile`` (a mode of torch.compile),
-      ``accumulate`` (microbatches that a batch is split into), ``sync_batchnorm`` (statistics over all processes);
-    - ``optim_g``, ``optim_d``, ``optim_fan``, ``scheduler``.
-
-    In ``logger``: see ``CheckpointRetention``.
+    ``params`` in training, in testing the average where there is one; and ``train``: a block for each term, and what
+    ``schema.Train`` says. In ``logger``: see ``CheckpointRetention``.
     """
 
     GENERATORS: tuple[str, ...] = ('g',)
     DISCRIMINATORS: tuple[str, ...] = ()
     NETWORKS_OF_TERM: dict[str, tuple[str, ...]]  # a block without its networks is a mistake, not a wish
+    train_options: type[Train] = Train  # what else train: may hold
     main_network = 'g'  # the one that is validated, averaged and used in the end
     truth_title = 'HR'  # the title, in current_images, of what it should give
 
@@ -78,38 +69,41 @@ class FaceModel(BaseModel):
         super().__init__(opt)
         self.device = choose_device(opt)
         self.best_metric_results: dict[str, dict] = {}  # dataset -> metric -> figure and iteration
-        options = opt.get('train', {})
-        check_choice('train: precision', options.get('precision', 'float32'), PRECISIONS)
-        self.dtype = PRECISIONS[options.get('precision', 'float32')]
-        self.memory_format = torch.channels_last if options.get('channels_last') else torch.contiguous_format
-        names = [key.removeprefix('network_') for key in opt if key.startswith('network_')]
+        options = training_options(type(self), opt)
+        self.dtype = PRECISIONS[options['precision']]
+        self.memory_format = torch.channels_last if options['channels_last'] else torch.contiguous_format
+        names = network_names(opt)
+        self.check_networks(names, self.is_train)
         self.networks: dict[str, Any] = {  # each kind has attributes of its own
             name: build_network(opt, name, self.device, self.memory_format) for name in names}
-        if self.main_network not in self.networks:
-            raise InputError(f'option file: no network_{self.main_network} block; it names the network that is trained '
-                             'and tested')
         if not self.is_train:
             check_test(opt, self.main_network)
-        self.connect_networks()
-        if options.get('sync_batchnorm'):
+        self.connect_networks(options)
+        if options['sync_batchnorm']:
             synchronize_batch_norm(self.networks.values())
         broadcast_from_first(self.networks.values())
         if self.is_train:
             self.init_training(options)
             for name, network in self.networks.items():
                 if self.gradient_penalty is None or name not in self.discriminators:  # torch: no gradient of a gradient
-                    compile_network(network, options.get('compile'))
+                    compile_network(network, options['compile'])
 
-    def connect_networks(self) -> None:
+    @classmethod
+    def check_networks(cls, networks: list[str], trains: bool) -> None:
+        """Raise InputError where the networks of these names cannot be trained, or tested, together."""
+        if 'g' not in networks:
+            raise InputError('option file: no network_g block; it names the network that is trained and tested')
+
+    def connect_networks(self, options: dict) -> None:
         """Tie networks together after loading, before optimizers are built."""
 
     def init_training(self, options: dict) -> None:
         """Terms, optimizers, schedules and everything else that ``train:`` asks for."""
-        self.accumulate = _whole_number(options, 'accumulate')
-        self.net_d_iters = _whole_number(options, 'net_d_iters')
-        self.discriminate_jointly = bool(options.get('judge_jointly'))
+        self.accumulate = options['accumulate']
+        self.net_d_iters = options['net_d_iters']
+        self.discriminate_jointly = options['judge_jointly']
         self.retention = CheckpointRetention(self.opt)
-        self.ema_decay = options.get('ema_decay', 0)
+        self.ema_decay = options['ema_decay']
         self.net_g_ema = None
         if self.ema_decay > 0:
             self.net_g_ema = begin_average(self.networks[self.main_network], self.main_network, self.opt['path'])
@@ -119,38 +113,39 @@ class FaceModel(BaseModel):
         self.divergence = Divergence(self.device, self.opt['path'].get('models'))
         self.trained_iter = self.saved_iter = 0
         self.interruption: Interruption | None = None
-        minutes = options.get('time_budget')
+        minutes = options['time_budget']
         self.time_budget = None if minutes is None else TimeBudget(minutes, options['total_iter'])
 
         self.terms: dict[str, Any] = {
-            name: self._build_loss(name) for name in self.NETWORKS_OF_TERM if options.get(name)}
-        self.gradient_penalty = self._build_loss('gradient_penalty_opt')
+            name: self._build_loss(name, options) for name in self.NETWORKS_OF_TERM if options[name]}
+        self.gradient_penalty = self._build_loss('gradient_penalty_opt', options)
         self.discriminators = [name for name in self.DISCRIMINATORS if name in self.networks]
-        check_terms(self)
+        check_built(self)
         if 'fan' in self.networks and self.opt['path'].get('pretrain_network_fan') is None:
             begin_as_teacher(self.networks['fan'], self.terms['heatmap_opt'])
         self.spectral_norms = [module for network in self.networks.values() for module in network.modules()
                                if isinstance(module, SpectralNorm)]
         self._add_optimizers(options)
         check_all_learn(self)
-        self.setup_schedulers()
+        scheduler = dict(options['scheduler'])
+        build_scheduler = SCHEDULERS[scheduler.pop('type')]
+        self.schedulers = [build_scheduler(optimizer, **scheduler) for optimizer in self.optimizers]
 
-    def _build_loss(self, name: str) -> nn.Module | None:
-        loss = build_loss(self.opt['train'].get(name), name)
+    def _build_loss(self, name: str, options: dict) -> nn.Module | None:
+        loss = build_loss(options[name], name)
         if loss is not None:
             loss = loss.to(self.device)
             broadcast_from_first([loss])  # of random weights each process has drawn its own
             for network in loss.children():
-                compile_network(network, self.opt['train'].get('compile'))
+                compile_network(network, options['compile'])
         return loss
 
     def _add_optimizers(self, options: dict) -> None:
         """One for each network that learns; a shared parameter belongs to the first that has it, its gradients are
         summed. ``self.trained`` are the generators that have one."""
         generators = [name for name in self.GENERATORS if name in self.networks]
-        frozen = options.get('frozen') or []
+        frozen = options['frozen']
         for name in frozen:
-            check_choice('train: frozen', name, generators)
             self.networks[name].requires_grad_(False).eval()
         self.named_optimizers: dict[str, torch.optim.Optimizer] = {}
         taken = set()
@@ -158,18 +153,10 @@ class FaceModel(BaseModel):
             own = [p for p in self.networks[name].parameters() if p not in taken]
             if name not in frozen and own:
                 taken.update(own)
-                block = 'optim_d' if name in self.discriminators else 'optim_fan' if name == 'fan' else 'optim_g'
-                self.named_optimizers[name] = build_optimizer(name, own, options[block])
+                optimizer = dict(options[optimizer_of(name, self.discriminators)])
+                self.named_optimizers[name] = OPTIMIZERS[optimizer.pop('type')](own, **optimizer)
         self.optimizers = list(self.named_optimizers.values())
         self.trained = [name for name in generators if name in self.named_optimizers]
-
-    def setup_schedulers(self) -> None:
-        """Those of ``SCHEDULERS``, and BasicSR's."""
-        options = dict(self.opt['train']['scheduler'])
-        if options['type'] not in SCHEDULERS:
-            return super().setup_schedulers()
-        scheduler = SCHEDULERS[options.pop('type')]
-        self.schedulers.extend(scheduler(optimizer, **options) for optimizer in self.optimizers)
 
     def learners(self, term: str) -> tuple[str, ...]:
         """The generators that the gradient of a term's block reaches, beside a ``network_fan``."""
@@ -398,10 +385,3 @@ class FaceModel(BaseModel):
         if self.truth_title in images:
             inputs['img2'] = images[self.truth_title][..., ::-1]
         return inputs
-
-
-def _whole_number(options: dict, name: str) -> int:
-    value = options.get(name, 1)
-    if not isinstance(value, int) or value < 1:
-        raise InputError(f'train: {name}: {value!r} is not a whole number from 1')
-    return value

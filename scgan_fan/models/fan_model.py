@@ -9,6 +9,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from scgan_fan.faces.landmarks import decode_heatmaps, draw_heatmaps
 from scgan_fan.images import to_image
 from scgan_fan.models.face_model import FaceModel
+from scgan_fan.models.schema import FANTrain
 
 
 @MODEL_REGISTRY.register()
@@ -19,6 +20,7 @@ class FANModel(FaceModel):
     Gaussians, in heatmap pixels). Metrics get ``landmarks`` (found) and ``landmarks2`` (true), in pixels.
     """
 
+    train_options = FANTrain
     NETWORKS_OF_TERM = {'heatmap_opt': ()}
 
     def init_training(self, options: dict) -> None:

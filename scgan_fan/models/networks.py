@@ -9,8 +9,6 @@ from torch import nn
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
 
-COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-cudagraphs')
-
 
 def choose_device(opt: dict) -> torch.device:
     """The GPU of this process where there is one and ``num_gpu`` is not 0, else the CPU."""
@@ -48,7 +46,6 @@ def build_network(opt: dict, name: str, device: torch.device, memory_format: tor
 
 def _initialize(network: nn.Module, how: str) -> None:
     """``default`` leaves the framework's values; ``kaiming`` draws by He et al. 2015 (papers.md section 2.7)."""
-    check_choice('train: init', how, ('default', 'kaiming'))
     if how == 'kaiming':
         for parameter in network.parameters():
             if parameter.dim() > 1:
@@ -70,7 +67,6 @@ def compile_network(network: nn.Module, mode: str | None) -> None:
     """Let torch.compile translate a network at its first use, in place: names and checkpoints stay as they are."""
     if mode is None:
         return
-    check_choice('train: compile', mode, COMPILE_MODES)
     # networks of one class share this limit, beyond which torch falls back to what it was to replace
     torch._dynamo.config.recompile_limit = 64
     network.compile(mode=mode)

@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import MODEL_REGISTRY
 
-from scgan_fan.errors import InputError, check_choice
+from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 from scgan_fan.models.adversarial import (adversarial_term, discriminator_loss, discriminators_learn,
                                           discriminators_rest, penalty_points)
 from scgan_fan.models.face_model import NOISE, FaceModel
 from scgan_fan.models.networks import share_parts
+from scgan_fan.models.schema import SemiCycleTrain
 from scgan_fan.precision import at_least_float32
 
 
@@ -65,6 +66,7 @@ class SemiCycleModel(FaceModel):
 
     GENERATORS = ('g', 'degrade_hl', 'degrade_sl', 'fan')
     DISCRIMINATORS = ('d_l1', 'd_l2', 'd_h1', 'd_h2')
+    train_options = SemiCycleTrain
     NETWORKS_OF_TERM = {
         'pixel_lr_opt': ('degrade_hl',),
         'adv_l1_opt': ('degrade_hl', 'd_l1'),
@@ -207,24 +209,27 @@ class SemiCycleModel(FaceModel):
         """What metrics compare with: the sharp face, or its average-pooled version where there is no R_LS."""
         return 'HR' if self.main_network == 'g' else 'pooled'
 
-    def connect_networks(self) -> None:
+    @classmethod
+    def check_networks(cls, networks: list[str], trains: bool) -> None:
+        """As FaceModel; the degrader of the forward cycle can also be alone."""
+        if 'degrade_hl' not in networks or 'degrade_sl' in networks:
+            super().check_networks(networks, trains)
+        if trains and not {'degrade_hl', 'degrade_sl'} & set(networks):
+            raise InputError('option file: SemiCycleModel needs a network_degrade_hl or a network_degrade_sl')
+
+    def connect_networks(self, options: dict) -> None:
         """Let the two degraders share the named parts."""
-        if shared := self.opt.get('train', {}).get('shared_parts'):
-            share_parts(self.networks, 'degrade_hl', 'degrade_sl', shared)
+        if options['shared_parts']:
+            share_parts(self.networks, 'degrade_hl', 'degrade_sl', options['shared_parts'])
 
     def init_training(self, options: dict) -> None:
         """What FaceModel builds, and this method's own options."""
-        self.cycle_grad = options.get('cycle_grad', 'detached')
-        check_choice('train: cycle_grad', self.cycle_grad, ('detached', 'through'))
-        self.forward_weight = options.get('forward_weight', 1.0)
-        self.backward_weight = options.get('backward_weight', 0.05)
-        self.clean_share = options.get('clean_share', 0)
+        self.cycle_grad = options['cycle_grad']
+        self.forward_weight = options['forward_weight']
+        self.backward_weight = options['backward_weight']
+        self.clean_share = options['clean_share']
         super().init_training(options)
         self.degraders = [name for name in ('degrade_hl', 'degrade_sl') if name in self.networks]
-        if not self.degraders:
-            raise InputError('option file: SemiCycleModel needs a network_degrade_hl or a network_degrade_sl')
-        if 'degrade_sl' in self.networks and 'g' not in self.networks:
-            raise InputError('network_degrade_sl: degrades what network_g restores; add it or leave the block out')
         if len({self.networks[name].noise_dim for name in self.degraders}) > 1:
             raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
 

@@ -1,11 +1,12 @@
 """The loss blocks of an option file: each term exists if and only if its block does, and needs its networks."""
+from collections.abc import Iterable
+
 import torch
 from basicsr.losses import build_loss as build
-from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 
 from scgan_fan.data.heatmap_store import HeatmapStore
-from scgan_fan.errors import InputError
+from scgan_fan.errors import InputError, check_choice
 from scgan_fan.losses.heatmap_loss import HeatmapLoss
 from scgan_fan.models.adversarial import term_of
 
@@ -14,41 +15,63 @@ def build_loss(options: dict | None, name: str) -> nn.Module | None:
     """The loss of ``train: <name>``, or None where the block is absent.
 
     Raises:
-        InputError: unknown type or option.
+        InputError: a value that is not allowed, or weights that cannot be had.
     """
     if options is None:
         return None
-    if options.get('type') not in LOSS_REGISTRY:
-        raise InputError(f'train: {name}: unknown loss {options.get("type")!r}')
     try:
         return build(options)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(f'train: {name}: {error}') from error
 
 
-def check_terms(model) -> None:
-    """Raise InputError where a term of a FaceModel lacks a network, a network its term, or an option its sense."""
-    terms, discriminators = model.terms, model.discriminators
+def optimizer_of(network: str, discriminators: Iterable[str]) -> str:
+    """The block of the optimizer that a network learns by."""
+    return 'optim_d' if network in discriminators else 'optim_fan' if network == 'fan' else 'optim_g'
+
+
+def check_terms(model, networks: list[str], options: dict) -> None:
+    """Raise InputError where a term lacks a network, a network its term or optimizer, or an option its sense.
+
+    Args:
+        model: a FaceModel, the class.
+        networks: the names of those in the option file.
+        options: ``train:``, with all defaults.
+    """
+    terms = [name for name in model.NETWORKS_OF_TERM if options[name]]
+    discriminators = [name for name in model.DISCRIMINATORS if name in networks]
+    generators = [name for name in model.GENERATORS if name in networks]
     for term in terms:
         for network in model.NETWORKS_OF_TERM[term]:
-            if network not in model.networks:
+            if network not in networks:
                 raise InputError(f'train: {term}: needs network_{network}; add it or leave the block out')
     for name in discriminators:
         if term_of(name) not in terms:
             raise InputError(f'network_{name}: judges nothing without train: {term_of(name)}; add one or leave the '
                              'other out')
     if not terms:
-        raise InputError(f'option file: {type(model).__name__} needs at least one loss block in train:')
-    if 'fan' in model.networks and 'heatmap_opt' not in terms:
+        raise InputError(f'option file: {model.__name__} needs at least one loss block in train:')
+    if 'fan' in networks and 'heatmap_opt' not in terms:
         raise InputError('network_fan: learns nothing without train: heatmap_opt; add one or leave the other out')
-    if model.discriminate_jointly:
-        for name in discriminators:
-            _check_samples_apart(name, model.networks[name])
-    if not discriminators and model.net_d_iters > 1:
+    for name in options['frozen']:
+        check_choice('train: frozen', name, generators)
+    for name in (*generators, *discriminators):
+        block = optimizer_of(name, discriminators)
+        if name not in options['frozen'] and options[block] is None:
+            raise InputError(f'train: {block}: is missing; network_{name} learns by it')
+    if not discriminators and options['net_d_iters'] > 1:
         raise InputError('train: net_d_iters: there is no discriminator to step in between; set it to 1')
-    if not discriminators and model.gradient_penalty:
+    if not discriminators and options['gradient_penalty_opt']:
         raise InputError('train: gradient_penalty_opt: there is no discriminator; leave the block out')
-    _check_stored_heatmaps(model.opt.get('datasets', {}).get('train', {}).get('heatmaps'), terms.get('heatmap_opt'))
+
+
+def check_built(model) -> None:
+    """Raise InputError where an option does not go with a network or a loss of a FaceModel."""
+    if model.discriminate_jointly:
+        for name in model.discriminators:
+            _check_samples_apart(name, model.networks[name])
+    heatmaps = model.opt.get('datasets', {}).get('train', {}).get('heatmaps')
+    _check_stored_heatmaps(heatmaps, model.terms.get('heatmap_opt'))
 
 
 def check_all_learn(model) -> None:

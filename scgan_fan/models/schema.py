@@ -1,0 +1,469 @@
+"""What the option files of our models may hold: keys, types, ranges and defaults, checked before anything is built.
+
+Blocks with a ``type`` (networks, losses, metrics, optimizers, schedulers) are described by the signature of what the
+type names, so that a new one needs no edit here; datasets describe their own (``data/dataset_options.py``). A model
+names its networks, its losses and the class of its ``train:`` block. Files of BasicSR's own models are left to BasicSR.
+"""
+import functools
+import inspect
+import math
+import operator
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Annotated, Any, Literal
+
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
+from pydantic import (AfterValidator, BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, create_model,
+                      field_validator, model_validator)
+
+from scgan_fan.errors import InputError, check_choice, did_you_mean
+from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
+from scgan_fan.models.terms import check_terms
+
+METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
+
+
+# ---- kinds of values ----
+
+def whole(least: int) -> PlainValidator:
+    """Whole numbers; to YAML ``!!float 1e5`` is none, to BasicSR's users it is."""
+    def check(value) -> int:
+        found = int(value) if isinstance(value, float) and value.is_integer() else value
+        if type(found) is not int or found < least:  # a bool is no number here
+            raise ValueError(_not_a(f'whole number from {least}', value))
+        return found
+    return PlainValidator(check)
+
+
+def number(least: float = -math.inf, most: float = math.inf, below: float = math.inf) -> PlainValidator:
+    """Finite numbers from ``least`` to ``most``, and below ``below``."""
+    def check(value) -> float:
+        if type(value) not in (int, float) or not (math.isfinite(value) and least <= value <= most and value < below):
+            spans = [(f' from {least}', least), (f' to {most}', most), (f' and below {below}', below)]
+            span = ''.join(text for text, end in spans if math.isfinite(end))
+            raise ValueError(_not_a(f'finite number{span}', value))
+        return value
+    return PlainValidator(check)
+
+
+def _not_a(kind: str, value) -> str:
+    try:
+        float(value if isinstance(value, str) else '')
+    except ValueError:
+        return f'{value!r} is not a {kind}'
+    return f'{value!r} is text, not a number; to YAML 1e-4 is text and 1.0e-4 a number'
+
+
+Whole = Annotated[int, whole(0)]
+Count = Annotated[int, whole(1)]
+Number = Annotated[float, number()]
+Weight = Annotated[float, number(0)]
+BY_NAME = {  # of parameters that BasicSR does not annotate, and ranges that a signature cannot tell
+    'loss_weight': Weight, 'lr': Weight, 'reduction': Literal['mean', 'sum'],
+    'gan_type': Literal['vanilla', 'lsgan', 'wgan', 'wgan_softplus', 'hinge'],
+    'periods': list[Count], 'milestones': list[Whole], 'restarts': list[Whole], 'restart_weights': list[Weight],
+}
+
+
+class Block(BaseModel):
+    """A block of an option file: no other keys than its own, no value of another type; ``~`` counts as absent."""
+
+    model_config = ConfigDict(extra='forbid', strict=True, protected_namespaces=())
+
+    @model_validator(mode='before')
+    @classmethod
+    def _known(cls, given):
+        if not isinstance(given, dict):
+            raise ValueError(f'{given!r} is not a block of options')
+        for key in given:
+            if key not in cls.model_fields and cls.model_config['extra'] == 'forbid':
+                raise ValueError(f'{key}: unknown option{nearest(key, cls.model_fields)}')
+        return {key: value for key, value in given.items() if value is not None}
+
+
+def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, given: tuple[str, ...] = (),
+        **more) -> PlainValidator:
+    """A block whose ``type`` is in a registry, and whose other keys are the parameters of what it names there.
+
+    Args:
+        try_out: called with that and its arguments; raises what is wrong with them.
+        given: parameters that are no options.
+        more: options beside them, name -> (type, default).
+    """
+    def check(block) -> dict:
+        if not isinstance(block, dict):
+            raise ValueError(f'{block!r} is not a block of options')
+        name = block.get('type')
+        if name is None:
+            raise ValueError(f'type is missing; name a {kind}')
+        if not isinstance(name, str) or name not in list(registry.keys()):
+            raise ValueError(f'unknown {kind} {name!r}{nearest(name, registry.keys())}')
+        target = registry.get(name)
+        options = {key: value for key, value in block.items() if key != 'type'}
+        defaults = _parameters(target, given, tuple(more.items())).model_validate(options).model_dump(warnings=False)
+        options = {**defaults, **{key: value for key, value in options.items() if value is not None}}
+        if try_out:
+            try:
+                try_out(target, options)
+            except (TypeError, ValueError, AssertionError, ArithmeticError, LookupError) as error:
+                raise ValueError(str(error)) from error
+        return {'type': name, **options}
+    return PlainValidator(check)
+
+
+@functools.cache
+def _parameters(target, given: tuple[str, ...], more: tuple) -> type[Block]:
+    """The options that something callable, and the summary of a metric, may have."""
+    fields: dict[str, Any] = dict(more)
+    for source in (target, getattr(target, 'summary', None)):
+        for each in inspect.signature(source).parameters.values() if source else ():
+            if each.name not in given and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+                fields[each.name] = (_kind(source, each), ... if each.default is each.empty else each.default)
+    return create_model(target.__name__, __base__=Block, **fields)
+
+
+def _kind(target, parameter: inspect.Parameter):
+    if parameter.name in BY_NAME:
+        return BY_NAME[parameter.name]
+    annotated = target.__init__ if inspect.isclass(target) else target
+    hint = typing.get_type_hints(annotated, include_extras=True).get(parameter.name)
+    if hint is None:  # 0 may stand for 0.0
+        hint = {bool: bool, int: float, float: float, str: str}.get(type(parameter.default), Any)
+    return _strict(hint)
+
+
+def _strict(hint):
+    """An annotation as a type of YAML: numbers are finite, none is negative where it is whole, a list is a tuple."""
+    if hint in (int, float):
+        return Whole if hint is int else Number
+    parts = tuple(part if part in (..., type(None)) else _strict(part) for part in typing.get_args(hint)
+                  if part is not torch.Tensor)
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return functools.reduce(operator.or_, parts)
+    if typing.get_origin(hint) is tuple:
+        return Annotated[types.GenericAlias(tuple, parts), Strict(False)]
+    return types.GenericAlias(list, parts) if typing.get_origin(hint) is list else hint
+
+
+def _try_optimizer(optimizer, options: dict) -> torch.optim.Optimizer:
+    return optimizer([torch.nn.Parameter(torch.zeros(1))], **options)
+
+
+def _try_scheduler(scheduler, options: dict) -> None:
+    scheduler(_try_optimizer(torch.optim.SGD, {'lr': 1.0}), **options)
+
+
+Network = Annotated[dict, _of('network', ARCH_REGISTRY)]
+Loss = Annotated[dict, _of('loss', LOSS_REGISTRY)]
+Metric = Annotated[
+    dict, _of('metric', METRIC_REGISTRY, given=METRIC_INPUTS, better=(Literal['higher', 'lower'], 'higher'))]
+Optimizer = Annotated[dict, _of('optimizer', OPTIMIZERS, _try_optimizer, given=('params',))]
+Scheduler = Annotated[dict, _of('scheduler', SCHEDULERS, _try_scheduler, given=('optimizer', 'last_epoch'))]
+
+
+# ---- the blocks ----
+
+class Train(Block):
+    """``train:`` of every model; a field for each loss block is added (``NETWORKS_OF_TERM``).
+
+    Args:
+        precision: of the networks' passes; losses, spectral norm and optimizers stay in float32.
+        accumulate: microbatches that a batch is split into.
+        sync_batchnorm: statistics over all processes.
+        compile: a mode of torch.compile.
+        ema_decay: 0: no average.
+        time_budget: minutes from the start of the program in which training, its last checkpoint and validation are
+            done; schedules follow the share of the time that has passed, to where they are at ``total_iter``.
+        frozen: generators that do not learn and stay in evaluation mode.
+        net_d_iters: discriminators step in each iteration, generators in each so-many-th, as in BasicSR.
+        judge_jointly: see ``models/adversarial.py``.
+        gradient_penalty_opt: of every discriminator.
+    """
+
+    precision: Literal['float32', 'bfloat16', 'float16'] = 'float32'
+    channels_last: bool = False
+    compile: Literal['default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-cudagraphs'] | None = None
+    accumulate: Count = 1
+    sync_batchnorm: bool = False
+    ema_decay: Annotated[float, number(0, below=1)] = 0
+    init: Literal['default', 'kaiming'] = 'default'
+    total_iter: Count | None = None
+    time_budget: Annotated[float, number(1e-3)] | None = None
+    warmup_iter: Annotated[int, whole(-1)] = -1
+    optim_g: Optimizer | None = None
+    optim_d: Optimizer | None = None
+    optim_fan: Optimizer | None = None
+    scheduler: Scheduler
+    frozen: list[str] = []
+    net_d_iters: Count = 1
+    judge_jointly: bool = False
+    gradient_penalty_opt: Loss | None = None
+
+
+class SemiCycleTrain(Train):
+    """``train:`` of SemiCycleModel, which says what these are."""
+
+    forward_weight: Weight = 1.0
+    backward_weight: Weight = 0.05
+    clean_share: Annotated[float, number(0, 1)] = 0
+    cycle_grad: Literal['detached', 'through'] = 'detached'
+    shared_parts: Literal['all'] | list[str] | None = None
+
+
+class FANTrain(Train):
+    """``train:`` of FANModel."""
+
+    sigma: Annotated[float, number(1e-3)]
+
+
+class Validation(Block):
+    """``val:``."""
+
+    val_freq: Count | None = None
+    save_img: bool
+    pbar: bool = True
+    suffix: str | None = None
+    metrics: dict[str, Metric] = {}
+
+
+class KeepBest(Block):
+    """The dataset and the metric by which a network is kept."""
+
+    dataset: str
+    metric: str
+
+
+class WeightsAndBiases(Block):
+    """Copies the curves of TensorBoard to wandb."""
+
+    project: str | None = None
+    resume_id: str | None = None
+
+
+class Logger(Block):
+    """``logger:``; ``keep_*``: see CheckpointRetention."""
+
+    print_freq: Count
+    save_checkpoint_freq: Count
+    use_tb_logger: bool
+    keep_last: Count | None = None
+    keep_best: KeepBest | None = None
+    wandb: WeightsAndBiases = WeightsAndBiases()
+
+    @field_validator('keep_best', mode='before')
+    @classmethod
+    def _both(cls, given):
+        if given is not None and (not isinstance(given, dict) or given.keys() != {'dataset', 'metric'}):
+            raise ValueError(f'{given!r} is not of the form {{dataset: paired, metric: psnr}}')
+        return given
+
+    @model_validator(mode='after')
+    def _has_wandb(self):
+        if self.wandb.project is not None:
+            if not self.use_tb_logger:
+                raise ValueError('wandb copies what TensorBoard gets; set use_tb_logger: true, or project: ~')
+            if not find_spec('wandb'):
+                raise ValueError('wandb is not installed; pip install wandb, or set project: ~')
+        return self
+
+
+class Data(Block):
+    """What BasicSR reads in a dataset's block; the rest is the dataset's own."""
+
+    model_config = ConfigDict(extra='allow')
+
+    type: str
+    name: str | None = None
+    batch_size_per_gpu: Count | None = None
+    num_worker_per_gpu: Whole | None = None
+    dataset_enlarge_ratio: Count = 1
+    prefetch_mode: Literal['cpu', 'cuda'] | None = None
+    num_prefetch_queue: Count = 1
+    pin_memory: bool = False
+    persistent_workers: bool = False
+
+
+class Distribution(Block):
+    """``dist_params:``, which BasicSR reads under SLURM."""
+
+    backend: Literal['nccl', 'gloo', 'mpi'] = 'nccl'
+    port: Count | None = None
+
+
+def _is_folder(name: str) -> str:
+    if not name.strip('. ') or re.search(r'[/\\\0]', name):
+        raise ValueError(f'{name!r} cannot be the name of a folder, which the run is written to')
+    return name
+
+
+@functools.cache
+def _file_of(model, trains: bool) -> type[Block]:
+    """An option file of a model."""
+    networks = (*model.GENERATORS, *model.DISCRIMINATORS)
+    path: dict[str, Any] = {'resume_state': (str | None, None), 'ignore_resume_networks': (list[str], [])}
+    for name in networks:
+        path[f'pretrain_network_{name}'] = path[f'param_key_{name}'] = (str | None, None)
+        path[f'strict_load_{name}'] = (bool, True)
+    blocks: dict[str, Any] = {
+        'plugin': (str | None, None), 'name': (Annotated[str, AfterValidator(_is_folder)], ...),
+        'model_type': (str, ...), 'scale': (Count, ...), 'num_gpu': (Whole | Literal['auto'], ...),
+        'manual_seed': (Whole | None, None),
+        'datasets': (dict[str, Data], ...), **{f'network_{name}': (Network | None, None) for name in networks},
+        'path': (create_model('path', __base__=Block, **path), ...), 'dist_params': (Distribution | None, None)}
+    if trains:
+        blocks |= {'train': (_train_of(model), ...), 'val': (Validation | None, None), 'logger': (Logger, ...)}
+    else:
+        blocks |= {'train': (dict | None, None), 'val': (Validation, ...), 'logger': (dict | None, None)}
+    return create_model('file', __base__=Block, **blocks)
+
+
+@functools.cache
+def _train_of(model) -> type[Train]:
+    losses: dict[str, Any] = dict.fromkeys(model.NETWORKS_OF_TERM, (Loss | None, None))
+    return create_model('train', __base__=model.train_options, **losses)
+
+
+# ---- checking ----
+
+def check_options(options: dict, trains: bool = True) -> dict:
+    """The options of a file, as ``read_options`` gives them, with all defaults; those of BasicSR's models as they are.
+
+    Args:
+        trains: or tests, which needs no ``train:`` and ``logger:``.
+
+    Raises:
+        InputError: something is missing, unknown, of another type or out of range, or does not go together; says where.
+    """
+    kind = options.get('model_type')
+    if not isinstance(kind, str) or kind not in MODEL_REGISTRY:
+        raise InputError(f'model_type: unknown model {kind!r}{nearest(kind, MODEL_REGISTRY.keys())}')
+    model = MODEL_REGISTRY.get(kind)
+    if not hasattr(model, 'train_options'):
+        return options
+    checked = _checked(_file_of(model, trains), options)
+    for phase, block in checked['datasets'].items():
+        _check_dataset(phase, {**options['datasets'][phase], 'scale': checked['scale']}, block, checked['num_gpu'])
+    if trains:
+        _check_training(checked)
+        check_terms(model, network_names(options), checked['train'])
+    model.check_networks(network_names(options), trains)
+    for key in (*model.GENERATORS, *model.DISCRIMINATORS):
+        network, weights = checked[f'network_{key}'], checked['path'][f'pretrain_network_{key}']
+        if network:
+            _check_network(f'network_{key}', network)
+        elif f'network_{key}' in options:
+            raise InputError(f'network_{key}: is empty; leave it out')
+        elif weights:
+            raise InputError(f'path: pretrain_network_{key}: there is no network_{key}; add it or leave the path out')
+    return {key: value for key, value in checked.items() if value is not None}
+
+
+def training_options(model, opt: dict) -> dict:
+    """The ``train:`` block of a model class with all defaults, also where there is none because the model is tested.
+
+    Args:
+        opt: as BasicSR parses it.
+
+    Raises:
+        InputError: as for ``check_options``.
+    """
+    given = opt.get('train') or {}
+    if not opt['is_train']:
+        defaults = {key: field.default for key, field in _train_of(model).model_fields.items()}
+        return {**defaults, **{key: value for key, value in given.items() if value is not None}}
+    options = _checked(_train_of(model), given, 'train')
+    check_terms(model, network_names(opt), options)
+    return options
+
+
+def nearest(name, known: Iterable) -> str:
+    """``; did you mean ...?``, or what there is to choose from."""
+    return did_you_mean(name, known) or f'; choose one of {", ".join(sorted(known))}'
+
+
+def network_names(options: dict) -> list[str]:
+    """The networks of an option file: ``g`` for ``network_g``."""
+    return [str(key).removeprefix('network_') for key in options if str(key).startswith('network_')]
+
+
+def _checked(schema: type[Block], given: dict, where: str = '') -> dict:
+    try:
+        return schema.model_validate(given).model_dump(warnings=False)
+    except ValidationError as error:
+        raise InputError(_line(error, where)) from error
+
+
+def _line(error: ValidationError, where: str) -> str:
+    """The first of pydantic's errors as ``train: ema_decay: 1.5 is not ...``."""
+    first = error.errors()[0]
+    keys = [str(part) for part in first['loc'] if '[' not in str(part)]  # what is left out are branches of a union
+    where = ': '.join(filter(None, [where, *keys]))
+    cause = first.get('ctx', {}).get('error')
+    if isinstance(cause, ValidationError):
+        return _line(cause, where)
+    if cause is not None:
+        reason = str(cause).removeprefix(f'{where}: ')
+    elif first['type'] == 'missing':
+        reason = 'is missing; add it'
+    elif first['type'] == 'literal_error':
+        choices = first['ctx']['expected'].replace(' or ', ', ').replace("'", '')
+        reason = f'unknown value {first["input"]!r}; choose one of {choices}'
+    else:
+        reason = f'{first["input"]!r} {first["msg"].replace("Input should be", "is not")}'
+    return f'{where}: {reason}' if where else reason
+
+
+def _check_network(key: str, options: dict) -> None:
+    """Which sizes go together only the constructor of a network knows: run it, without memory."""
+    options = dict(options)
+    network = ARCH_REGISTRY.get(options.pop('type'))
+    if options.get('norm') == 'spectral':
+        options['norm'] = 'none'  # the other computes when it is built
+    if network.__module__.startswith('scgan_fan.'):
+        try:
+            with torch.device('meta'):
+                network(**options)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+            raise InputError(f'{key}: {error}') from error
+
+
+def _check_dataset(phase: str, given: dict, block: dict, num_gpu) -> None:
+    where = f'datasets: {phase}'
+    if phase != 'train' and phase.split('_')[0] not in ('val', 'test'):
+        raise InputError(f'{where}: unknown set{nearest(phase, ("train", "val", "test"))}')
+    if block['type'] not in DATASET_REGISTRY:
+        raise InputError(f'{where}: unknown dataset {block["type"]!r}{nearest(block["type"], DATASET_REGISTRY.keys())}')
+    if block['prefetch_mode'] == 'cuda':
+        if num_gpu == 0 or not torch.cuda.is_available():
+            raise InputError(f'{where}: prefetch_mode: cuda needs a GPU; take cpu, or ~')
+        if not block['pin_memory']:
+            raise InputError(f'{where}: prefetch_mode: cuda needs pin_memory: true; add it')
+    dataset = DATASET_REGISTRY.get(block['type'])
+    if hasattr(dataset, 'check'):
+        try:
+            dataset.check(given)
+        except InputError as error:
+            raise InputError(f'{where}: {error}') from error
+    for key in ('name', 'batch_size_per_gpu', 'num_worker_per_gpu')[:3 if phase == 'train' else 1]:
+        if block[key] is None:
+            raise InputError(f'{where}: {key}: is missing; add it')
+
+
+def _check_training(checked: dict) -> None:
+    """What no block can know alone."""
+    if 'train' not in checked['datasets']:
+        raise InputError('datasets: train: is missing; add it')
+    if checked['train']['total_iter'] is None:
+        raise InputError('train: total_iter: is missing; add it')
+    validation = checked['val'] or {}
+    if validation and validation['val_freq'] is None:
+        raise InputError('val: val_freq: is missing; add it')
+    best = checked['logger']['keep_best']
+    if best is not None:
+        validated = [block['name'] for phase, block in checked['datasets'].items() if phase != 'train']
+        check_choice('logger: keep_best: dataset', best['dataset'], validated)
+        check_choice('logger: keep_best: metric', best['metric'], validation.get('metrics', {}))
