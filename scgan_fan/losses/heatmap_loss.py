@@ -1,4 +1,6 @@
 """The heatmap loss: a restored face must have its landmarks where the true face has them."""
+from typing import Literal, get_args
+
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
@@ -9,7 +11,9 @@ from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.precision import at_least_float32
 
-STACKS = ('last', 'first', 'mean')
+Stacks = Literal['last', 'first', 'mean']
+Distance = Literal['l2', 'l1']
+STACKS = get_args(Stacks)
 
 
 @LOSS_REGISTRY.register()
@@ -42,11 +46,11 @@ class HeatmapLoss(nn.Module):
     """
 
     def __init__(self, loss_weight: float = 0.05, fan: str = 'fan64', network: dict | None = None,
-                 input_size: int | None = None, pad: float = 1.0, stacks: str = 'last', distance: str = 'l2',
+                 input_size: int | None = None, pad: float = 1.0, stacks: Stacks = 'last', distance: Distance = 'l2',
                  reduction: str = 'sum', start_iter: int = 0, warmup_iter: int = 0):
         super().__init__()
         check_choice('HeatmapLoss stacks', stacks, STACKS)
-        check_choice('HeatmapLoss distance', distance, ('l2', 'l1'))
+        check_choice('HeatmapLoss distance', distance, get_args(Distance))
         check_choice('HeatmapLoss reduction', reduction, ('sum', 'mean'))
         if pad < 1:
             raise InputError(f'HeatmapLoss pad: {pad} is below 1, which is no padding')

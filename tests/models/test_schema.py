@@ -188,6 +188,8 @@ def test_there_are_60():
     ('datasets.trial', {'name': 'a', 'type': 'b'}, 'datasets: trial: unknown set; did you mean train?'),
     ('model_type', 'SemiCyleModel', "model_type: unknown model 'SemiCyleModel'; did you mean SemiCycleModel?"),
     ('val.metrics.psnr.type', 'calculate_pnsr', "val: metrics: psnr: unknown metric 'calculate_pnsr'; did you mean"),
+    ('train.heatmap_opt.stacks', 'lats', "heatmap_opt: stacks: unknown value 'lats'; choose one of last, first, mean"),
+    ('train.heatmap_opt.distance', 'l3', "heatmap_opt: distance: unknown value 'l3'; choose one of l2, l1"),
     ('train.cycle_grad', 'both', "train: cycle_grad: unknown value 'both'; choose one of detached, through"),
     ('train.shared_parts', 'al', "train: shared_parts: unknown value 'al'; choose one of all"),
     ('train.frozen', ['h'], "train: frozen: unknown value 'h'; choose one of g, degrade_hl, degrade_sl"),
