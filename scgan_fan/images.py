@@ -6,13 +6,15 @@ width, RGB in [-1, 1].
 import io
 import math
 import struct
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from scgan_fan.errors import InputError
 from scgan_fan.files import written_whole
@@ -21,6 +23,7 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
 WHITES = (255, 1023, 4095, 65535)  # of integers of more than 8 bits: what a camera measured in 10 or 12 is kept in 16
 NEW_SUBFILE_TYPE = 254  # TIFF 6.0, section 8: bit 0 marks a smaller version of another page
 LONGEST_SIDE = {'JPEG': 65500, 'WEBP': 16383}  # pixels: of libjpeg and of the format
+HEADER = 33  # bytes of a PNG's signature and header
 PHOTO_QUALITY = 95  # of JPEG and WebP: a restored photograph should not lose again
 
 
@@ -140,41 +143,125 @@ class Photo:
     """A photograph of any kind, as its file shows it.
 
     Attributes:
-        pixels: ``uint8`` RGB array (height, width, 3), upright.
-        alpha: ``uint8`` (height, width), 255 where opaque; None: opaque everywhere.
+        pixels: RGB array (height, width, 3), upright; ``uint16`` where the file has 16 bits, else ``uint8``.
+        alpha: (height, width) of the same type, its highest value where opaque; None: opaque everywhere.
         profile: ICC profile that says which colours the values mean; None: sRGB.
+        exif: camera, date, place, ..., as Pillow writes it, without the orientation, which is applied; None: nothing.
+        dpi: pixels to the inch across and down; None: not stated.
+        grey: whether the file has one channel of brightness, and is to have one again.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     profile: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    grey: bool = False
+
+    def enlarged(self, pixels: np.ndarray) -> 'Photo':
+        """The same with other pixels, to whose size the alpha is enlarged, bicubic."""
+        alpha = self.alpha
+        if alpha is not None and alpha.shape != pixels.shape[:2]:
+            alpha = cv2.resize(alpha, pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        return replace(self, pixels=pixels, alpha=alpha)
 
 
 def read_photo(path: str | Path) -> Photo:
     """Read a photograph with what else belongs to its looks. Raises InputError as ``read_image`` does."""
-    image = _open(_read(path), str(path))
-    profile = image.info.get('icc_profile') if image.mode in ('RGB', 'RGBA') else None
-    if not image.has_transparency_data:
-        return Photo(np.asarray(image.convert('RGB')), profile=profile)
-    pixels = np.asarray(image.convert('RGBA'))
-    return Photo(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3], profile)
+    data = _read(path)
+    image, header = _open(data, str(path)), Image.open(io.BytesIO(data))
+    grey, exif = image.mode in ('1', 'L', 'LA'), header.getexif()
+    turned = exif.pop(ExifTags.Base.Orientation, 1)
+    profile = None if header.mode == 'CMYK' else header.info.get('icc_profile')
+    pixels = np.asarray(image.convert('RGBA' if image.has_transparency_data else 'RGB'))
+    if ';16' in f'{header.mode} {header.tile}':
+        pixels = _in_16_bits(data, pixels, turned)
+    alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
+    return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, profile, exif.tobytes() if exif else None,
+                 header.info.get('dpi'), grey)
+
+
+def _in_16_bits(data: bytes, pixels: np.ndarray, turned: int) -> np.ndarray:
+    """All bits of an image of which Pillow gives 8 as ``pixels``, by OpenCV; ``pixels`` where the two do not agree.
+
+    Args:
+        turned: EXIF's orientation; mirrored PNGs are left at 8 bits.
+    """
+    deep = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if deep is None or deep.dtype != np.uint16:
+        return pixels
+    if deep.ndim == 2:
+        white = next(white for white in WHITES if deep.max() <= white)
+        deep = np.rint(deep * (65535 / white)).astype(np.uint16)[..., None].repeat(3, axis=2)
+    else:
+        deep = deep[..., [2, 1, 0, 3][:deep.shape[2]]]
+    for upright in (deep, np.rot90(deep, {3: 2, 6: 3, 8: 1}.get(turned, 0))):  # OpenCV turns TIFFs by itself
+        if upright.shape == pixels.shape and np.abs(upright / 257 - pixels).max() <= 1:
+            return np.ascontiguousarray(upright)
+    return pixels
 
 
 def write_photo(path: str | Path, photo: Photo) -> None:
     """Write a photograph as the file type of the suffix, whole or not at all, making its folder. JPEG leaves the
-    transparency out.
+    transparency out; PNG and TIFF alone hold 16 bits.
 
     Raises:
         InputError: it cannot be written, or not as such a file.
     """
     kind = file_type(path, *photo.pixels.shape[1::-1])
-    opaque = photo.alpha is None or kind == 'JPEG'
-    pixels = photo.pixels if opaque else np.dstack([photo.pixels, photo.alpha])
+    deep = photo.pixels.dtype == np.uint16 and kind in ('PNG', 'TIFF')
+    pixels, alpha = ((photo.pixels, photo.alpha) if deep else
+                     (in_8_bits(photo.pixels), None if photo.alpha is None else in_8_bits(photo.alpha)))
+    channels = [pixels[..., 0] if photo.grey and is_grey(pixels) else pixels]
+    if alpha is not None and kind != 'JPEG':
+        channels.append(alpha)
+    pixels = np.dstack(channels)
+    if deep and pixels.shape[2] == 2:  # OpenCV writes no grey with alpha, Pillow reads none
+        pixels = pixels[..., [0, 0, 0, 1]]
     with written_whole(path) as file:
         try:
-            Image.fromarray(pixels).save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile)
+            if deep:
+                {'PNG': _write_deep_png, 'TIFF': _write_deep_tiff}[kind](file, pixels, photo)
+            else:
+                image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+                known: dict[str, Any] = {name: value for name, value in (('exif', photo.exif), ('dpi', photo.dpi)) if value}
+                image.save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile, **known)
         except (ValueError, struct.error) as error:  # a TIFF ends at 4 GiB
             raise InputError(f'{path}: {kind} cannot hold it ({error}); write a .png') from error
+
+
+def _write_deep_png(file: BinaryIO, pixels: np.ndarray, photo: Photo) -> None:
+    """A PNG by OpenCV, with the chunks that it does not write put behind the header (PNG specification, section 11)."""
+    if pixels.shape[2] > 2:
+        pixels = pixels[..., [2, 1, 0, 3][:pixels.shape[2]]]
+    data = cv2.imencode('.png', pixels)[1].tobytes()
+    chunks = {b'iCCP': photo.profile and b'ICC profile\0\0' + zlib.compress(photo.profile),
+              b'pHYs': photo.dpi and struct.pack('>IIB', *(round(value / 0.0254) for value in photo.dpi), 1),
+              b'eXIf': photo.exif and photo.exif.removeprefix(b'Exif\0\0')}
+    file.write(data[:HEADER])
+    for name, content in chunks.items():
+        if content:
+            file.write(struct.pack('>I', len(content)) + name + content + struct.pack('>I', zlib.crc32(name + content)))
+    file.write(data[HEADER:])
+
+
+def _write_deep_tiff(file: BinaryIO, pixels: np.ndarray, photo: Photo) -> None:
+    """A TIFF (TIFF 6.0) of one strip, not compressed: Pillow writes its tags, but no colours of 16 bits."""
+    height, width, channels = pixels.shape
+    colours = 3 if channels > 2 else 1
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    exif = Image.Exif()
+    exif.load(photo.exif or b'')
+    entries = {**dict(exif), 256: width, 257: height, 258: (16,) * channels, 259: 1, 262: 2 if colours == 3 else 1,
+               277: channels, 278: height, 273: 0, 279: pixels.nbytes, 284: 1, 34675: photo.profile,
+               338: 2 if channels > colours else None}
+    if photo.dpi:
+        entries.update({282: photo.dpi[0], 283: photo.dpi[1], 296: 2})
+    for tag, value in entries.items():
+        if value is not None:
+            tags[tag] = value
+    tags.save(file)
+    file.write(pixels.astype('<u2').tobytes())
 
 
 def file_type(path: str | Path, width: int, height: int) -> str:
@@ -187,6 +274,21 @@ def file_type(path: str | Path, width: int, height: int) -> str:
         raise InputError(f'{path}: {width}x{height} pixels, but the sides of a {kind} image have at most '
                          f'{LONGEST_SIDE[kind]}; write a .png')
     return kind
+
+
+def in_8_bits(image: np.ndarray) -> np.ndarray:
+    """``uint16`` values as ``uint8``, rounded; ``uint8`` ones as they are."""
+    return image if image.dtype == np.uint8 else np.rint(image / 257).astype(np.uint8)
+
+
+def is_grey(image: np.ndarray) -> bool:
+    """Whether the three channels (height, width, 3) are equal."""
+    return bool((image == image[..., :1]).all())
+
+
+def to_grey(image: np.ndarray) -> np.ndarray:
+    """``uint8`` RGB (height, width, 3) -> its luma (ITU-R BT.601), three times."""
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:

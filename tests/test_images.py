@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from scgan_fan.errors import InputError
-from scgan_fan.images import Photo, read_image, read_photo, write_image, write_photo
+from scgan_fan.images import Photo, in_8_bits, read_image, read_photo, write_image, write_photo
 
 GREY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -15,7 +15,8 @@ GREY = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 def test_deep_greys_look_as_they_should(tmp_path, values):
     """Floating-point ones from 0 to 1; integers of 8, 10, 12 and 16 bits in a wider place."""
     Image.fromarray(values).save(tmp_path / 'deep.tif')
-    for pixels in (read_image(tmp_path / 'deep.tif', convert=True), read_photo(tmp_path / 'deep.tif').pixels):
+    path = tmp_path / 'deep.tif'
+    for pixels in (read_image(path, convert=True), in_8_bits(read_photo(path).pixels)):
         assert np.abs(pixels.astype(int) - GREY[..., None]).max() <= 1
 
 
@@ -23,7 +24,56 @@ def test_deep_greys_look_as_they_should(tmp_path, values):
 def test_deep_greys_are_upright(tmp_path, orientation):
     for name, values in (('deep.tif', GREY.astype(np.uint16) * 257), ('grey.tif', GREY)):
         Image.fromarray(values[:4]).save(tmp_path / name, tiffinfo={274: orientation})
-    assert np.array_equal(read_photo(tmp_path / 'deep.tif').pixels, read_photo(tmp_path / 'grey.tif').pixels)
+    deep = read_photo(tmp_path / 'deep.tif').pixels
+    assert deep.dtype == np.uint16 and np.array_equal(in_8_bits(deep), read_photo(tmp_path / 'grey.tif').pixels)
+
+
+def exif() -> bytes:
+    block = Image.Exif()
+    block[0x010F], block[0x0132] = 'maker', '2020:01:01 12:00:00'
+    return block.tobytes()
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+@pytest.mark.parametrize('kind', ['colours', 'alpha', 'grey', 'grey with alpha'])
+def test_sixteen_bits_are_kept_with_all_that_belongs_to_them(tmp_path, suffix, kind):
+    noise = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    grey = 'grey' in kind
+    pixels = noise[..., :1].repeat(3, axis=2) if grey else noise
+    written = Photo(pixels, noise[..., 1] if 'alpha' in kind else None, b'profile' * 50, exif(), (300, 300), grey)
+    write_photo(tmp_path / f'a{suffix}', written)
+    photo = read_photo(tmp_path / f'a{suffix}')
+    assert photo.pixels.dtype == np.uint16 and np.array_equal(photo.pixels, pixels)
+    assert photo.alpha is None if written.alpha is None else np.array_equal(photo.alpha, written.alpha)
+    assert photo.profile == written.profile and photo.dpi == pytest.approx((300, 300), rel=1e-4)
+    with Image.open(tmp_path / f'a{suffix}') as image:
+        assert image.getexif()[0x010F] == 'maker'
+
+
+@pytest.mark.parametrize('orientation, quarters', [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_deep_pngs_are_upright(tmp_path, orientation, quarters):
+    noise = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    turned = Image.Exif()
+    turned[0x0112] = orientation
+    write_photo(tmp_path / 'a.png', Photo(noise, exif=turned.tobytes()))
+    photo = read_photo(tmp_path / 'a.png')
+    assert np.array_equal(photo.pixels, np.rot90(noise, quarters)) and photo.exif is None
+
+
+def test_sixteen_bits_in_a_file_of_eight(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    write_photo(tmp_path / 'a.bmp', Photo(noise))
+    assert np.array_equal(read_photo(tmp_path / 'a.bmp').pixels, in_8_bits(noise))
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif', '.webp'])
+def test_what_belongs_to_a_photograph_is_kept(tmp_path, suffix):
+    grey = np.arange(240, dtype=np.uint8).reshape(12, 20)[..., None].repeat(3, axis=2)
+    write_photo(tmp_path / f'a{suffix}', Photo(grey, None, b'profile' * 50, exif(), (300, 200), True))
+    photo = read_photo(tmp_path / f'a{suffix}')
+    assert photo.profile == b'profile' * 50 and b'maker' in photo.exif
+    if suffix != '.webp':  # which knows neither
+        assert photo.grey and photo.dpi == pytest.approx((300, 200), rel=1e-4)
 
 
 @pytest.mark.parametrize('values', [
