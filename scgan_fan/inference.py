@@ -5,6 +5,7 @@
     result = restore_photo(read_photo('party.jpg').pixels, restorer)
 """
 import functools
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -13,19 +14,32 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.faces.crop import MARGIN, Face
+from scgan_fan.face_model import FaceModel
+from scgan_fan.faces.alignment import find_landmarks
+from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import DETECTORS, find_and_count
-from scgan_fan.faces.paste import Square, cut_levelled, paste_square, round_square
-from scgan_fan.images import to_image, to_tensor
+from scgan_fan.faces.paste import cut_crop, outline, paste_face
+from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.network_loader import Restorer, load_restorer
+from scgan_fan.shipped import DEFAULT_RESTORER
 
 PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
 BATCH = 32
+FIDELITY = 0.5
+# At that fidelity, the standard deviation of the Gaussian that parts what is the photograph's from what is made up.
+# Measured on portraits of 16 to 48 pixels: half a pixel is better for clean ones, one for noisy ones (docs/restore.md).
+LOW = 0.7  # pixels of the photograph
+LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
+MOST_LOW = 1 / 8  # of the side
+CLEAR = 64  # pixels: what FAN was trained on
+MOST_ENLARGED, ENLARGED_ALONE = 4, 2  # scales by default: the most, and that of photographs where nothing is restored
+MOST_PIXELS = 50_000_000  # of a result, by default
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -83,7 +97,7 @@ def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str =
     dtype = choose_precision(precision, device)
     _, height, width, _ = faces.shape
     restored = [np.zeros((0, restorer.scale * height, restorer.scale * width, 3), np.uint8)]
-    for start in range(0, len(faces), batch):
+    for start in tqdm(range(0, len(faces), batch), desc='restoring', unit='batch', leave=False, delay=2):
         images = torch.stack([to_tensor(face) for face in faces[start:start + batch]])
         images = images.to(device, memory_format=torch.channels_last)  # convolutions are faster so
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
@@ -97,65 +111,134 @@ class RestoredFace:
 
     Attributes:
         face: what was detected.
-        square: where it was cut, x, y and side in pixels of the photograph.
-        crop: what the restorer saw, ``uint8`` RGB (h, h, 3).
-        restored: what it made of it, (s * h, s * h, 3); None: the face was sharp already and is left alone.
+        crop: where it was cut, pixels of the photograph.
+        pixels: what the restorer saw, ``uint8`` RGB (h, h, 3).
+        restored: what was made of it, (n, n, 3); None: it is only enlarged.
+        reason: why it is only enlarged; empty where it is restored.
+        low: see ``paste_face``, but in pixels of the photograph.
     """
 
     face: Face
-    square: Square
-    crop: np.ndarray
-    restored: np.ndarray | None
+    crop: Crop
+    pixels: np.ndarray
+    restored: np.ndarray | None = None
+    reason: str = ''
+    low: float = 0
 
 
 @dataclass(frozen=True)
 class RestoredPhoto:
-    """``image``: the photograph enlarged, its faces restored, ``uint8`` RGB; ``faces``: the largest first;
-    ``passed``: how many faces were passed over for which reason."""
+    """A photograph and what was done to it.
+
+    Attributes:
+        image: the photograph enlarged, its faces restored; of the photograph's type.
+        faces: the largest first.
+        passed: how many faces the detector passed over, by reason.
+    """
 
     image: np.ndarray
     faces: list[RestoredFace]
     passed: Counter[str]
 
 
-def restore_photo(image: np.ndarray, restorer: Restorer, scale: int = 2, *, detector: str = DETECTORS[0],
-                  min_face: float | None = None, turned: bool = False, margin: float = MARGIN,
-                  only_center_face: bool = False, force: bool = False, upsampler: Upsampler = enlarge_bicubic,
-                  precision: str = 'float32', batch: int = BATCH) -> RestoredPhoto:
-    """Restore the faces in a photograph. Where no face is, the result is the enlarged photograph to the last bit.
+def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_RESTORER, scale: float | None = None, *,
+                  faces: list[Face] | None = None, detector: str = DETECTORS[0], min_face: float | None = None,
+                  turned: bool = False, margin: float = MARGIN, only_center_face: bool = False, force: bool = False,
+                  fidelity: float = FIDELITY, face_model: FaceModel | None = None,
+                  upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
+                  batch: int = BATCH) -> RestoredPhoto:
+    """Restore the faces in a photograph that are small enough to gain by it. Where no face is, the result is the
+    enlarged photograph to the last bit; a grey photograph stays grey.
 
     Args:
-        image: ``uint8`` RGB (height, width, 3).
-        restorer: from ``network_loader.load_restorer``.
-        scale: how many times larger the result is, a whole number.
+        image: RGB (height, width, 3), ``uint8`` or ``uint16``.
+        restorer: from ``network_loader.load_restorer``, or the name or path of its weights.
+        scale: how many times as wide and high the result is, 1 or more. None: what the smallest restored face needs to
+            keep its pixels, at most 4, and at most 50 megapixels; 2 where none is restored.
+        faces: those to restore, where they are known; else they are looked for.
         detector, min_face, turned: see ``faces.detection.find_faces``.
         margin: of the crop around the face, see ``faces.crop.crop_box``; as in the restorer's training.
         only_center_face: restore the face nearest to the middle of the photograph alone.
-        force: also restore faces that have more pixels than the restorer gives them.
+        force: also restore faces that are larger than those for which the restorer is better than bicubic enlargement
+            (``Restorer.largest``).
+        fidelity: 0 to 1: the photograph's own frequencies are kept up to a limit that rises with it. 0 keeps hardly
+            more than the colours, 1 everything: bicubic enlargement.
+        face_model: restores the larger faces.
         upsampler: enlarges the background, see ``background.load_upsampler``.
         precision, batch: see ``restore``.
 
     Raises:
-        InputError: from the detector, or unknown precision.
+        InputError: from the detector or the weights, unknown precision, or fidelity or scale out of range.
     """
-    faces, passed = find_and_count(image, detector, min_face, turned)
+    if not 0 <= fidelity <= 1 or not (scale is None or scale >= 1):
+        raise InputError(f'restore_photo: fidelity {fidelity}, scale {scale}; give 0 to 1, and 1 or more')
+    if not isinstance(restorer, nn.Module):
+        restorer = load_restorer(restorer, choose_device('auto'))
+    seen = in_8_bits(image)
+    passed: Counter[str] = Counter()
+    if faces is None:
+        faces, passed = find_and_count(seen, detector, min_face, turned)
     if only_center_face:
         faces = sorted(faces, key=lambda face: _distance_to_middle(face, image))[:1]
-    size = face_size(restorer)
-    places = [face.crop(margin) for face in faces]
-    squares = [round_square((place.x, place.y, place.side)) for place in places]
-    crops = [cut_levelled(image, square, place.angle, size) for square, place in zip(squares, places)]
-    wanted = [index for index, (_, _, side) in enumerate(squares) if force or side <= restorer.scale * size]
-    chosen = np.array([crops[index] for index in wanted], np.uint8).reshape(-1, size, size, 3)
-    restored = dict(zip(wanted, restore(chosen, restorer, precision, batch)))
+    largest = math.inf if force else restorer.largest
+    done = _restore_small(seen, faces, restorer, largest, margin, fidelity, precision, batch)
+    if face_model is not None:
+        done = [_restore_large(seen, face.face, face_model, fidelity) if face.reason else face for face in done]
+    scale = scale or suitable_scale(image, done)
     enlarged = upsampler(image, scale)
-    for index, face in restored.items():
-        paste_square(enlarged, face, squares[index], scale, places[index].angle)
-    return RestoredPhoto(enlarged, [RestoredFace(*parts, restored.get(index))
-                                    for index, parts in enumerate(zip(faces, squares, crops))], passed)
+    for face in done:
+        if face.restored is not None:
+            restored = to_grey(face.restored) if is_grey(image) else face.restored
+            shape = _outline(seen, face.face, face.crop, restored)
+            paste_face(enlarged, restored, face.crop.scaled(scale), scale * shape, scale * face.low)
+    return RestoredPhoto(enlarged, done, passed)
 
 
 def _distance_to_middle(face: Face, image: np.ndarray) -> float:
     left, top, right, bottom = face.box
     height, width = image.shape[:2]
     return np.hypot(left + right - width, top + bottom - height)
+
+
+def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, largest: float, margin: float,
+                   fidelity: float, precision: str, batch: int) -> list[RestoredFace]:
+    """All faces, those whose crop has at most ``largest`` pixels restored."""
+    size = face_size(restorer)
+    crops = [face.crop(margin).rounded() for face in faces]
+    pixels = [cut_crop(image, crop, size) for crop in crops]
+    small = [index for index, crop in enumerate(crops) if crop.side <= largest]
+    chosen = np.array([pixels[index] for index in small], np.uint8).reshape(-1, size, size, 3)
+    restored = dict(zip(small, restore(chosen, restorer, precision, batch)))
+    reason = f'larger than {largest:.0f} pixels: {restorer.name} would not make it better'
+    return [RestoredFace(face, crop, cut, restored[index], low=_low(crop, LOW, fidelity)) if index in restored
+            else RestoredFace(face, crop, cut, reason=reason)
+            for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
+
+
+def _restore_large(image: np.ndarray, face: Face, model: FaceModel, fidelity: float) -> RestoredFace:
+    crop = model.crop(image, face)
+    pixels = cut_crop(image, crop, model.size)
+    return RestoredFace(face, crop, pixels, model(pixels, fidelity), low=_low(crop, LOW_OF_MODEL * crop.side, fidelity))
+
+
+def suitable_scale(image: np.ndarray, faces: list[RestoredFace]) -> int:
+    """How many times a photograph is enlarged by default, see ``restore_photo``."""
+    wanted = [math.ceil(len(face.restored) / face.crop.side) for face in faces if face.restored is not None]
+    height, width = image.shape[:2]
+    room = max(1, math.isqrt(MOST_PIXELS // (height * width)))
+    return min(max(wanted, default=ENLARGED_ALONE), MOST_ENLARGED, room)
+
+
+def _outline(image: np.ndarray, face: Face, crop: Crop, restored: np.ndarray) -> np.ndarray:
+    """The shape of a face in the photograph, by its landmarks: of the restored face where the photograph's is small."""
+    if crop.side > CLEAR:
+        return outline(find_landmarks(image, [face.crop()])[0][0], crop)
+    size = len(restored)
+    landmarks, _ = find_landmarks(restored, [Crop(0, 0, size)])
+    return outline(crop.to_photo(landmarks[0], size), crop)
+
+
+def _low(crop: Crop, usual: float, fidelity: float) -> float:
+    """``RestoredFace.low``: ``usual`` at a fidelity of 0.5, 0 at 1."""
+    most = MOST_LOW * crop.side
+    return min(usual * (1 - fidelity) / fidelity, most) if fidelity else most

@@ -28,12 +28,13 @@ from scgan_fan.checkpoint import ENTRIES, read_checkpoint
 from scgan_fan.errors import InputError, check_choice, first_line
 from scgan_fan.onnx_session import open_onnx
 from scgan_fan.released_weights import convert_released
-from scgan_fan.shipped import RESTORERS, find_weights
+from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS, find_weights, largest_face
 
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
 CHANNEL_ORDERS = ('rgb', 'bgr')
 OUTPUT_RANGES = ('fixed', 'minmax')
 RELEASED_SIZE = 16
+LARGEST = 1.5  # what the shipped networks reach at least (weights/largest.json)
 SPECTRAL_WEIGHT = '.parametrizations.weight.original'
 KNOWN = ('known are RestorationNet and SuperFANNet of this package, the released networks of SCGAN and LRGAN, and ONNX '
          'files of scgan-fan export')
@@ -51,10 +52,12 @@ class Restorer(nn.Module):
         output_range: ``fixed`` clamps to [-1, 1]; ``minmax`` stretches each image from its own minimum and maximum to
             -1 and 1, as the released codes of SCGAN and LRGAN do when they save one. SCGAN's also truncates to 8 bit
             where ``images.to_image`` rounds.
+        largest: side of a face's crop in a photograph, pixels, up to which the result was measured to be better than
+            bicubic enlargement; None: not measured, ``LARGEST`` times ``size``.
     """
 
     def __init__(self, network: nn.Module, name: str, scale: int, size: int | None = None, channel_order: str = 'rgb',
-                 output_range: str = 'fixed'):
+                 output_range: str = 'fixed', largest: float | None = None):
         super().__init__()
         check_choice('channel_order', channel_order, CHANNEL_ORDERS)
         check_choice('output_range', output_range, OUTPUT_RANGES)
@@ -64,6 +67,7 @@ class Restorer(nn.Module):
         self.size = size
         self.channel_order = channel_order
         self.output_range = output_range
+        self.largest = largest or LARGEST * (size or RELEASED_SIZE)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Restore faces: (N, 3, h, w), RGB in [-1, 1] -> (N, 3, scale * h, scale * w), RGB in [-1, 1].
@@ -82,7 +86,7 @@ class Restorer(nn.Module):
         return images.flip(1) if self.channel_order == 'bgr' else images
 
 
-def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_order: str | None = None,
+def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device = 'cpu', channel_order: str | None = None,
                   output_range: str | None = None) -> Restorer:
     """The restorer in a file, in evaluation mode, without gradients of its weights. It computes in float32.
 
@@ -96,7 +100,7 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
     Raises:
         InputError: the file is missing, damaged, carries code, or holds something else; or an argument is wrong.
     """
-    path = _find(path)
+    largest, path = largest_face(path), _find(path)
     if path.suffix.lower() == '.onnx':
         network: nn.Module
         network, facts = _load_onnx(path, device)
@@ -106,9 +110,9 @@ def load_restorer(path: str | Path, device: str | torch.device = 'cpu', channel_
         facts = {'name': weights.name, 'scale': scale_of(weights.network), 'size': weights.size,
                  'channel_order': weights.channel_order}
     facts['channel_order'] = channel_order or facts['channel_order']
-    restorer = Restorer(network, **facts, output_range=output_range or 'fixed').eval().requires_grad_(False)
+    restorer = Restorer(network, **facts, output_range=output_range or 'fixed', largest=largest)
     try:
-        return restorer.to(device)
+        return restorer.eval().requires_grad_(False).to(device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f'device {str(device)!r}: {first_line(error)}; give cpu, or cuda on a machine that has it'
                          ) from error

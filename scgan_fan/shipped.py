@@ -4,6 +4,7 @@
 """
 import functools
 import hashlib
+import json
 from pathlib import Path
 
 from scgan_fan.errors import InputError
@@ -29,6 +30,20 @@ def find_weights(weights: str | Path) -> Path:
     Raises InputError: a shipped file is missing, damaged or another one.
     """
     return shipped_file(f'{weights}.safetensors') if str(weights) in RESTORERS else Path(weights)
+
+
+def largest_face(weights: str | Path) -> float | None:
+    """Up to which side of the crop, pixels, a shipped restorer was measured to be better than bicubic enlargement
+    (``scripts/measure_restore.py --largest``); None: whatever is no such name.
+
+    Raises:
+        InputError: the file of these figures is missing or damaged.
+    """
+    path = FOLDER / 'largest.json'
+    try:
+        return json.loads(path.read_text(encoding='utf-8')).get(str(weights))
+    except (OSError, ValueError) as error:
+        raise InputError(f'{path}: missing or damaged; install the package again') from error
 
 
 def named_file(name: str) -> Path | None:

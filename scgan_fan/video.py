@@ -21,7 +21,7 @@ SOUND_RATE, SOUND_BITS = 48000, 192000  # each second; the rate for sounds that 
 HIGH_DEFINITION = 720  # rows from which on colours are BT.709's, otherwise BT.601's
 
 
-def enlarge_video(source: Path, target: Path, scale: int, change: Callable[[np.ndarray], np.ndarray]) -> None:
+def enlarge_video(source: Path, target: Path, scale: float, change: Callable[[np.ndarray], np.ndarray]) -> None:
     """Write an MP4 video of what becomes of each frame of another, at the same times, with its sound: H.264 and AAC.
 
     H.264 needs even sides: an odd one repeats its last pixels. The file appears, whole, in the end.
@@ -117,10 +117,10 @@ def _usual_space(rows: int) -> int:
 class _PictureEncoder:
     """Changes the frames of a stream and encodes them, with the times and the kind of colours that they had."""
 
-    def __init__(self, result, source, first: av.VideoFrame, scale: int, change: Callable):
+    def __init__(self, result, source, first: av.VideoFrame, scale: float, change: Callable):
         self._change = change
         self._turns = round(first.rotation / 90)  # counterclockwise, to stand upright
-        width, height = (scale * side for side in (first.width, first.height)[::-1 if self._turns % 2 else 1])
+        width, height = (round(scale * side) for side in (first.width, first.height)[::-1 if self._turns % 2 else 1])
         self._right, self._bottom = width % 2, height % 2
         self._had, self._gets = (first.colorspace if first.colorspace in COLOUR_SPACES else _usual_space(rows)
                                  for rows in (first.height, height))

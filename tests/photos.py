@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from drawn_faces import draw_face
+from scgan_fan.images import to_tensor
 
 CLEAR = (11, 18, 21, 19, 8)  # seeds of faces that dlib finds at 24 pixels as well as at 120
 
@@ -18,17 +19,21 @@ def photo(squares: list[tuple[int, int, int]], height: int = 240, width: int = 3
     return image
 
 
-class Painter(nn.Module):
-    """A stand-in for a restorer: every face becomes green."""
+PAINT = np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)[..., None].repeat(3, axis=2)
 
-    scale, size = 4, 16
+
+class Painter(nn.Module):
+    """A stand-in for a restorer: every face becomes ``PAINT``, noise, of which pasting keeps the fine part."""
+
+    name, scale, size, largest = 'painter', 4, 16, 64
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(N, 3, h, w) -> (N, 3, 4 h, 4 w)."""
-        green = torch.tensor([-1.0, 1.0, -1.0])[:, None, None]
-        return green.expand(len(images), 3, 4 * images.shape[2], 4 * images.shape[3])
+        """(N, 3, 16, 16) -> (N, 3, 64, 64)."""
+        return to_tensor(PAINT).expand(len(images), 3, 64, 64)
 
 
-def greens(image: np.ndarray) -> np.ndarray:
-    """Where an image is the painter's green, bool."""
-    return (image == (0, 255, 0)).all(axis=-1)
+def painted(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Where a photograph shows the painter's work, bool; ``before`` is brought to its size."""
+    height, width = after.shape[:2]
+    enlarged = cv2.resize(before, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.abs(after.astype(int) - enlarged).max(axis=-1) > 15

@@ -1,17 +1,21 @@
 """Aligned faces as arrays, and faces in photographs."""
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from photos import Painter, greens, photo
+from photos import Painter, painted, photo
 from torch import nn
 
 from scgan_fan import inference
 from scgan_fan.background import enlarge_bicubic, load_upsampler
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
+from scgan_fan.faces.paste import cut_crop
+from scgan_fan.images import read_image, write_image
 from scgan_fan.inference import restore, restore_photo
 
 
@@ -94,38 +98,119 @@ def test_faces_are_restored_and_nothing_else_changes():
     assert len(result.faces) == 2
     rest = np.ones(result.image.shape[:2], bool)
     for face in result.faces:
-        x, y, side = face.square
+        x, y, side = face.crop.x, face.crop.y, face.crop.side
         rest[2 * y:2 * (y + side), 2 * x:2 * (x + side)] = False
-        middle = result.image[2 * y + side // 2:2 * y + side, 2 * x + side // 2:2 * x + side]
-        assert greens(middle).all()
-        assert face.crop.shape == (16, 16, 3) and face.restored.shape == (64, 64, 3)
+        middle = np.s_[2 * y + side // 2:2 * y + side, 2 * x + side // 2:2 * x + side]
+        assert painted(result.image, image)[middle].mean() > 0.5
+        assert face.pixels.shape == (16, 16, 3) and face.restored.shape == (64, 64, 3)
     assert np.array_equal(result.image[rest], enlarge_bicubic(image, 2)[rest])
     assert not np.shares_memory(result.image, image)
 
 
-def test_sharp_faces_are_left_alone():
+def restorer(largest: float) -> Painter:
+    painter = Painter()
+    painter.largest = largest
+    return painter
+
+
+def test_larger_faces_are_only_enlarged():
     image = photo([(40, 60, 120), (230, 40, 40)])
-    large, small = restore_photo(image, Painter(), 1).faces
+    result = restore_photo(image, restorer(60), 1)
+    large, small = result.faces
     assert large.restored is None and small.restored is not None
-    assert all(face.restored is not None for face in restore_photo(image, Painter(), 1, force=True).faces)
+    assert 'larger than 60 pixels' in large.reason and not small.reason
+    x, y, side = large.crop.x, large.crop.y, large.crop.side
+    assert np.array_equal(result.image[y:y + side, x:x + side], image[y:y + side, x:x + side])
+    assert all(face.restored is not None for face in restore_photo(image, restorer(60), 1, force=True).faces)
 
 
 def test_only_the_face_in_the_middle():
     image = photo([(10, 20, 60), (140, 100, 40)])
     face, = restore_photo(image, Painter(), 1, only_center_face=True).faces
-    assert 130 < face.square[0] < 150
+    assert 130 < face.crop.x < 150
+
+
+def test_faces_that_are_known_are_not_looked_for():
+    image = photo([(10, 20, 60), (140, 100, 40)])
+    known = restore_photo(image, Painter(), 1).faces[1].face
+    face, = restore_photo(image, Painter(), 1, faces=[known]).faces
+    assert face.face is known and face.restored is not None
 
 
 def test_margin_widens_the_crop():
     image = photo([(100, 80, 60)])
-    sides = [restore_photo(image, Painter(), 1, margin=margin).faces[0].square[2] for margin in (1.0, 1.5)]
+    sides = [restore_photo(image, Painter(), 1, margin=margin).faces[0].crop.side for margin in (1.0, 1.5)]
     assert sides[1] == pytest.approx(1.5 * sides[0], abs=1)
+
+
+@pytest.mark.parametrize('angle', [-30, 30])
+def test_a_tilted_face_is_levelled_and_turned_back(angle):
+    image = photo([(100, 80, 60)])
+    turn = cv2.getRotationMatrix2D((130, 110), -angle, 1)
+    tilted = cv2.warpAffine(image, turn, (320, 240), borderMode=cv2.BORDER_REPLICATE)
+    face, = restore_photo(tilted, Painter(), 2).faces
+    upright, = restore_photo(image, Painter(), 2).faces
+    assert face.crop.angle == pytest.approx(angle, abs=8)
+    level, crooked = (np.abs(pixels.astype(int) - upright.pixels)[3:13, 3:13].mean() for pixels in (
+        face.pixels, cut_crop(tilted, replace(face.crop, angle=0), 16)))
+    assert level < 0.8 * crooked
+
+
+def test_fidelity_goes_from_made_up_to_plain_enlargement():
+    image = photo([(100, 80, 60)])
+    enlarged = enlarge_bicubic(image, 2)
+    results = [restore_photo(image, Painter(), 2, fidelity=value).image.astype(int)
+               for value in (0, 0.2, 0.4, 0.6, 0.8, 0.95, 1)]
+    changes = [np.abs(result - enlarged).mean() for result in results]
+    assert changes == sorted(changes, reverse=True) and changes[0] > 2 * changes[3] and changes[-1] == 0
+    with pytest.raises(InputError, match='fidelity 1.5'):
+        restore_photo(image, Painter(), 2, fidelity=1.5)
+
+
+def test_grey_photographs_stay_grey():
+    class Colourful(Painter):
+        def forward(self, images):
+            return super().forward(images) * torch.tensor([1.0, -1.0, 0.2])[:, None, None]
+
+    grey = photo([(100, 80, 60)])[..., 1:2].repeat(3, axis=2)
+    result = restore_photo(grey, Colourful(), 2)
+    assert painted(result.image, grey).any() and np.ptp(result.image, axis=2).max() == 0
+
+
+def test_sixteen_bits_stay():
+    image = photo([(100, 80, 60)])
+    deep = restore_photo(image.astype(np.uint16) * 257 + 100, Painter(), 2)
+    assert deep.image.dtype == np.uint16 and painted((deep.image // 257).astype(np.uint8), image).any()
+    assert not (deep.image[:100] % 257 == 0).all()
+
+
+@pytest.mark.parametrize('side, scale', [(40, 2), (24, 3), (17, 4)])
+def test_the_scale_that_a_face_needs(side, scale):
+    image = photo([(100, 80, side)])
+    result = restore_photo(image, Painter())
+    face, = result.faces
+    assert result.image.shape == (240 * scale, 320 * scale, 3) and face.restored is not None
+    assert face.crop.side * scale >= 64 or scale == 4
+
+
+def test_scales():
+    image = photo([(100, 80, 60)])
+    assert restore_photo(photo([]), Painter()).image.shape == (480, 640, 3)
+    assert restore_photo(image, Painter(), 1.5).image.shape == (360, 480, 3)
+    assert restore_photo(image[:239, :317], Painter(), 1.5).image.shape == (358, 476, 3)
+    with pytest.raises(InputError, match=r'scale 0\.5'):
+        restore_photo(image, Painter(), 0.5)
+
+
+def test_a_large_photograph_is_not_enlarged_beyond_measure(monkeypatch):
+    monkeypatch.setattr(inference, 'MOST_PIXELS', 240 * 320 * 5)
+    assert restore_photo(photo([(100, 80, 24)]), Painter()).image.shape == (480, 640, 3)
 
 
 def test_astronaut():
     image = pytest.importorskip('skimage.data').astronaut()[:256, 96:352]
     face, = restore_photo(image, Painter(), 1).faces
-    _, _, side = face.square
+    side = face.crop.side
     eyes = face.face.points[:2].mean(axis=0)
     assert np.abs(eyes - (129, 102)).max() < 4 and 80 < side < 120  # seen by eye
     assert face.restored is None
@@ -155,3 +240,13 @@ def test_background_networks_that_are_none(tmp_path):
     (tmp_path / 'net.pth').write_bytes(b'rubbish')
     with pytest.raises(InputError, match='spandrel cannot read it'):
         load_upsampler(str(tmp_path / 'net.pth'), torch.device('cpu'))
+
+
+def test_the_five_lines_of_the_readme(tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parents[1] / 'README.md').read_text(encoding='utf-8')
+    code, = re.findall(r'```python\n(from scgan_fan import .*?)```', readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    write_image('photo.jpg', photo([(100, 80, 24)]))
+    exec(code, {})
+    assert code.count('\n') == 5 and 'restored' in capsys.readouterr().out
+    assert read_image('restored.jpg').shape == (720, 960, 3)

@@ -111,6 +111,18 @@ class Crop:
         matrix[:, 2] += size / 2 - middle
         return matrix
 
+    def rounded(self) -> 'Crop':
+        """The nearest whole pixels; the angle stays."""
+        return Crop(round(self.x), round(self.y), max(1, round(self.side)), self.angle)
+
+    def scaled(self, scale: float) -> 'Crop':
+        """The same of the photograph enlarged by ``scale``."""
+        return Crop(scale * self.x, scale * self.y, scale * self.side, self.angle)
+
+    def corners(self) -> np.ndarray:
+        """(4, 2), clockwise from the upper left one of the levelled crop, pixels of the photograph."""
+        return self.to_photo(np.array([(0, 0), (1, 0), (1, 1), (0, 1)]), 1)
+
     def to_photo(self, points: np.ndarray, size: float) -> np.ndarray:
         """Points (..., 2) in the levelled crop of ``size`` pixels -> pixels of the photograph."""
         inverse = cv2.invertAffineTransform(self.matrix(size))

@@ -8,8 +8,13 @@ import math
 import cv2
 import numpy as np
 
+from scgan_fan.faces.crop import FOREHEAD, Crop
+
 Square = tuple[int, int, int]
-FADE = 0.12  # of the side, at each border; the face itself begins at 0.02
+FADE = 0.12  # of the crop's side: how far within its outline a face becomes all of what is seen
+ROOM = 0.04  # of the crop's side: the outline lies so far outside of the landmarks
+LUMA = np.tile(np.array([[0.299], [0.587], [0.114]], np.float32), 3)  # ITU-R BT.601, for each of three channels
+BROWS = slice(17, 27)  # of the 68 landmarks
 
 
 def round_square(square: tuple[float, float, float]) -> Square:
@@ -27,6 +32,11 @@ def cut_square(image: np.ndarray, square: Square, size: int) -> np.ndarray:
     height, width = image.shape[:2]
     rows, columns = (np.arange(start, start + side).clip(0, limit - 1) for start, limit in ((y, height), (x, width)))
     return resize_square(image[np.ix_(rows, columns)], size)
+
+
+def cut_crop(image: np.ndarray, crop: Crop, size: int) -> np.ndarray:
+    """``cut_levelled`` of a crop, whose corner and side are taken as whole pixels."""
+    return cut_levelled(image, round_square((crop.x, crop.y, crop.side)), crop.angle, size)
 
 
 def cut_levelled(image: np.ndarray, square: Square, angle: float, size: int) -> np.ndarray:
@@ -49,44 +59,82 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
 
 
-def paste_square(background: np.ndarray, face: np.ndarray, square: Square, scale: int, angle: float = 0) -> None:
-    """Paste a restored face into the enlarged photograph, which is changed in place.
-
-    The face fades out towards the border of its square; not one pixel outside the (turned) square changes. Colours are
-    left as the network gives them: SCGAN is trained to keep those of its input, and to match them would bring its noise
-    back.
+def outline(landmarks: np.ndarray, crop: Crop) -> np.ndarray:
+    """The face's shape: the hull of its landmarks and, above the brows, the forehead.
 
     Args:
-        background: the photograph enlarged by ``scale``.
-        face: the restored face, square, of any size.
-        square: where it was cut, in pixels of the photograph before it was enlarged.
-        angle: as for ``cut_levelled``.
+        landmarks: (68, 2), pixels of the photograph.
+        crop: of the face, which says where up is.
+
+    Returns:
+        (N, 2), a convex polygon, pixels of the photograph.
     """
-    x, y, side = (scale * number for number in square)
-    face, strength = resize_square(face, side), _fade(side)
-    if angle:
-        room = math.ceil((2 ** 0.5 - 1) / 2 * side)  # the corners of a square that is turned by 45 degrees
-        face, strength = (_turn(picture, -angle, room) for picture in (face, strength))
-        x, y, side = x - room, y - room, side + 2 * room
+    level = crop.matrix(crop.side)
+    levelled = landmarks @ level[:, :2].T + level[:, 2]
+    forehead = levelled[BROWS] - (0, FOREHEAD * np.ptp(levelled[:, 1]))
+    points = np.concatenate([levelled, forehead]).astype(np.float32)
+    return crop.to_photo(cv2.convexHull(points)[:, 0], crop.side)
+
+
+def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.ndarray, low: float) -> None:
+    """Paste a restored face into the enlarged photograph, which is changed in place.
+
+    Its lower frequencies are those of the photograph: what the photograph shows stays, and the face adds what is finer.
+    It fades out towards the border of its shape; nothing changes outside of its crop.
+
+    Args:
+        background: the enlarged photograph, (height, width, 3), ``uint8`` or ``uint16``.
+        face: the restored face, ``uint8`` RGB (n, n, 3).
+        crop: where it was cut, in pixels of ``background``.
+        shape: (N, 2), polygon, see ``outline``, in pixels of ``background``.
+        low: standard deviation of the Gaussian that parts lower and higher frequencies, pixels of ``background``;
+            0 leaves the photograph as it is.
+    """
+    left, top, right, bottom = _window(crop)
     height, width = background.shape[:2]
-    top, bottom, left, right = max(y, 0), min(y + side, height), max(x, 0), min(x + side, width)
-    if top >= bottom or left >= right:
+    if low <= 0 or bottom <= 0 or right <= 0 or top >= height or left >= width:
         return
-    there, here = np.s_[top:bottom, left:right], np.s_[top - y:bottom - y, left - x:right - x]
+    there = np.s_[max(top, 0):min(bottom, height), max(left, 0):min(right, width)]
     behind = background[there].astype(np.float32)
-    background[there] = np.rint(behind + strength[here][..., None] * (face[here] - behind)).astype(np.uint8)
+    here = np.s_[there[0].start - top:there[0].stop - top, there[1].start - left:there[1].stop - left]
+    levels = np.iinfo(background.dtype).max
+    seen = _turn_back(face, crop, (left, top, right, bottom))[here].astype(np.float32) * (levels / 255)
+    restored = seen + _low_frequencies(behind - seen, low)
+    strength = _fade(crop, shape, (left, top, right, bottom))[here][..., None]
+    background[there] = np.rint(behind + strength * (restored - behind)).clip(0, levels).astype(background.dtype)
 
 
-def _turn(picture: np.ndarray, angle: float, room: int) -> np.ndarray:
-    """A square picture turned around its middle within ``room`` of zeros on each side, bilinear."""
-    wide = len(picture) + 2 * room
-    turn = cv2.getRotationMatrix2D(((wide - 1) / 2, (wide - 1) / 2), angle, 1)
-    return cv2.warpAffine(cv2.copyMakeBorder(picture, *4 * [room], cv2.BORDER_CONSTANT), turn, (wide, wide))
+def _low_frequencies(image: np.ndarray, low: float) -> np.ndarray:
+    """Brightness up to the limit of ``paste_face``, colours up to half of it: they are the noisier ones (JPEG and video
+    keep them at half of the resolution)."""
+    bright, coloured = (cv2.GaussianBlur(image, None, limit, borderType=cv2.BORDER_REPLICATE)
+                        for limit in (low, 2 * low))
+    return coloured + (bright - coloured) @ LUMA
 
 
-def _fade(side: int) -> np.ndarray:
-    """How much of the pasted face is seen, ``float32`` (side, side): 1 inside, 0 at the border, a cosine between."""
-    pixels = np.arange(side) + 0.5
-    depth = np.minimum(pixels, side - pixels) / (FADE * side)
-    ramp = (0.5 - 0.5 * np.cos(np.pi * depth.clip(0, 1))).astype(np.float32)
-    return ramp[:, None] * ramp
+def _window(crop: Crop) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what holds the turned square, whole pixels."""
+    corners = crop.corners()
+    return *map(math.floor, corners.min(axis=0)), *map(math.ceil, corners.max(axis=0))
+
+
+def _turn_back(face: np.ndarray, crop: Crop, window: tuple[int, int, int, int]) -> np.ndarray:
+    """The face as the photograph shows it in ``window``; its border is repeated beyond the crop."""
+    left, top, right, bottom = window
+    face = resize_square(face, min(len(face), max(1, round(crop.side))))  # warpAffine would alias
+    matrix = crop.matrix(len(face))
+    matrix[:, 2] += matrix[:, :2] @ (left + 0.5, top + 0.5) - 0.5  # OpenCV puts pixel centres at whole numbers
+    return cv2.warpAffine(face, matrix, (right - left, bottom - top), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_REPLICATE)
+
+
+def _fade(crop: Crop, shape: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    """How much of the face is seen in ``window``, ``float32``: 1 inside, 0 outside of its shape or its crop, a cosine
+    between."""
+    left, top, right, bottom = window
+    inside = [np.zeros((bottom - top + 2, right - left + 2), np.uint8) for _ in range(2)]  # zeros around
+    for mask, polygon in zip(inside, (shape, crop.corners())):
+        cv2.fillConvexPoly(mask, np.rint((polygon - (left, top) + 0.5) * 16).astype(np.int32), 1, shift=4)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, 2 * [2 * round(ROOM * crop.side) + 1])
+    depth = cv2.distanceTransform(cv2.dilate(inside[0], kernel) & inside[1], cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return (0.5 - 0.5 * np.cos(np.pi * (depth / (FADE * crop.side)).clip(0, 1))).astype(np.float32)

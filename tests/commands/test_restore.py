@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from clips import read_clip, write_clip
 from killing import kill_at
-from photos import Painter, greens, photo
+from photos import PAINT, Painter, painted, photo
 from PIL import Image
 
+from scgan_fan import restore_files
 from scgan_fan.commands import restore as command
-from scgan_fan.images import read_image, read_photo, write_image
+from scgan_fan.images import in_8_bits, read_image, read_photo, write_image
 
 SQUARE = (100, 80, 60)  # of the face
 
@@ -47,12 +48,16 @@ def test_folders_are_gfpgans(restore, inputs, tmp_path):
     (inputs / 'notes.txt').touch()
     assert restore('-i', inputs, '-o', tmp_path / 'out', '--suffix', 'x') == 0
     assert files(tmp_path / 'out') == [
-        'cmp/one_00_x.png', 'cropped_faces/one_00_x.png', 'cropped_faces/sharp_00_x.png', 'restored_faces/one_00_x.png',
-        'restored_imgs/one_x.png', 'restored_imgs/sharp_x.jpg']
+        'cmp/one_00_x.png', 'cmp/one_x.jpg', 'cropped_faces/one_00_x.png', 'cropped_faces/sharp_00_x.png',
+        'restored_faces/one_00_x.png', 'restored_imgs/one_x.png', 'restored_imgs/sharp_x.jpg']
     restored = read_image(tmp_path / 'out/restored_imgs/one_x.png')
-    assert restored.shape == (480, 640, 3) and 0.5 < greens(restored).sum() / 120**2 < 1
-    assert not greens(read_image(tmp_path / 'out/restored_imgs/sharp_x.jpg')).any()
+    assert restored.shape == (480, 640, 3) and 0.3 < painted(restored, photo([SQUARE])).sum() / 120**2 < 1
+    sharp = read_image(tmp_path / 'out/restored_imgs/sharp_x.jpg')
+    assert not painted(sharp, read_image(inputs / 'sharp.jpg')).any()
     assert read_image(tmp_path / 'out/cmp/one_00_x.png').shape == (64, 128, 3)
+    before, after = np.hsplit(read_image(tmp_path / 'out/cmp/one_x.jpg'), 2)
+    assert before.shape == restored.shape and painted(after, before).mean() > 0.02
+    assert painted(before, photo([SQUARE])).mean() < 0.01 and painted(after, restored).mean() < 0.01  # of JPEG
 
 
 def rgba(image: Image.Image) -> Image.Image:
@@ -67,6 +72,7 @@ def sixteen_bits(image: Image.Image) -> Image.Image:
 KINDS = {'grey.png': lambda i: i.convert('L'), 'palette.png': lambda i: i.convert('P'), 'deep.png': sixteen_bits,
          'deep.tif': sixteen_bits, 'cmyk.jpg': lambda i: i.convert('CMYK'), 'colour.webp': lambda i: i,
          'colour.bmp': lambda i: i, 'alpha.png': rgba, 'alpha.webp': rgba}
+DEEP = ('deep.png', 'deep.tif')
 
 
 @pytest.mark.parametrize('name', KINDS)
@@ -76,7 +82,9 @@ def test_kinds_of_images(restore, inputs, tmp_path, name):
     assert restore('-i', inputs / name, '-o', tmp_path / 'out', '-s', '1', '--ext', 'png') == 0
     result = read_photo((tmp_path / 'out/restored_imgs' / name).with_suffix('.png'))
     before = read_photo(inputs / name)
-    assert greens(result.pixels).any()
+    assert result.pixels.dtype == before.pixels.dtype == (np.uint16 if name in DEEP else np.uint8)
+    assert result.grey == before.grey == (name in ('grey.png', *DEEP))
+    assert painted(in_8_bits(result.pixels), in_8_bits(before.pixels)).any()
     assert np.array_equal(result.pixels[:70], before.pixels[:70])
     assert (result.alpha is not None) == name.startswith('alpha')
     if result.alpha is not None:
@@ -85,13 +93,15 @@ def test_kinds_of_images(restore, inputs, tmp_path, name):
 
 def test_orientation_and_colour_profile(restore, inputs, tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x0112], exif[0x010F] = 6, 'camera'  # to be turned clockwise; its maker
     turned = Image.fromarray(np.rot90(photo([SQUARE])))
-    turned.save(inputs / 'turned.jpg', exif=exif, icc_profile=b'colours', quality=95)
+    turned.save(inputs / 'turned.jpg', exif=exif, icc_profile=b'colours', quality=95, dpi=(240, 240))
     assert restore('-i', inputs / 'turned.jpg', '-o', tmp_path / 'out') == 0
     result = read_photo(tmp_path / 'out/restored_imgs/turned.jpg')
-    assert result.pixels.shape == (480, 640, 3) and result.profile == b'colours'
-    assert (result.pixels[220, 260] - (0, 255, 0) < 30).all()
+    assert result.pixels.shape == (480, 640, 3) and result.profile == b'colours' and result.dpi == (240, 240)
+    kept = Image.open(tmp_path / 'out/restored_imgs/turned.jpg').getexif()
+    assert kept[0x010F] == 'camera' and kept.get(0x0112, 1) == 1
+    assert painted(result.pixels, photo([SQUARE]))[180:260, 220:300].mean() > 0.3
 
 
 def test_nothing_is_overwritten(restore, inputs, tmp_path, capsys):
@@ -177,7 +187,59 @@ def test_aligned(restore, inputs, tmp_path, capsys):
     assert 'wide.png: 320x240 pixels; an aligned face is a square' in capsys.readouterr().out
     folders, names = ('cmp', 'cropped_faces', 'restored_faces'), ('face', 'tiny')
     assert files(tmp_path / 'out') == [f'{folder}/{name}_00.png' for folder in folders for name in names]
-    assert greens(read_image(tmp_path / 'out/restored_faces/tiny_00.png')).all()
+    assert np.array_equal(read_image(tmp_path / 'out/restored_faces/tiny_00.png'), PAINT)
+
+
+def test_aligned_faces_of_many_files_are_restored_together(restore, inputs, tmp_path, monkeypatch):
+    sizes = []
+    forward = Painter.forward
+    monkeypatch.setattr(Painter, 'forward', lambda self, images: sizes.append(len(images)) or forward(self, images))
+    for number in range(7):
+        write_image(inputs / f'{number}.png', np.full((16, 16, 3), 30 * number, np.uint8))
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--aligned', '--batch', '3') == 0
+    assert sizes == [3, 3, 1]
+    for number in range(7):
+        assert (read_image(tmp_path / f'out/cropped_faces/{number}_00.png') == 30 * number).all()
+
+
+def test_each_face_is_told(restore, inputs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Painter, 'largest', 80)
+    write_image(inputs / 'a.png', photo([(20, 30, 60), (160, 60, 120)]))
+    for name in ('b.heic', 'c.gif', 'd.GIF', 'notes.txt', '.hidden'):
+        (inputs / name).touch()
+    (inputs / 'more').mkdir()
+    assert restore('-i', inputs) == 0
+    shown = capsys.readouterr().out
+    assert 'restored/restored_imgs/a.png: 640x480 pixels, 2 times as large' in shown
+    assert 'face 00' in shown and 'only enlarged, larger than 80 pixels: painter would not make it better' in shown
+    assert 'face 01' in shown and shown.count(': restored') == 1
+    assert 'restored: 2 faces found, 1 restored' in shown and '--face_model' in shown
+    assert '1 files with .heic were passed over: save them as JPEG' in shown and '2 files with .gif' in shown
+    assert '1 files with .txt' in shown and '1 folders were passed over: give each as -i' in shown
+    assert 'hidden' not in shown
+
+
+def test_force_warns(restore, inputs, tmp_path, capsys):
+    write_image(inputs / 'sharp.png', photo([(60, 40, 140)]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--force') == 0
+    shown = capsys.readouterr().out
+    assert 'warning: --force: painter makes faces of more than 64 pixels worse' in shown and '1 restored' in shown
+
+
+def test_boxes_are_drawn(restore, inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(Painter, 'largest', 80)
+    write_image(inputs / 'a.png', photo([(20, 30, 60), (160, 60, 120)]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--draw_box') == 0
+    image = read_image(tmp_path / 'out/restored_imgs/a.png')
+    assert all((image == colour).all(axis=-1).sum() > 200 for colour in (restore_files.RESTORED, restore_files.LEFT))
+
+
+@pytest.mark.parametrize('option, value', [('-s', '0.5'), ('-s', '17'), ('-w', '1.1'), ('-w', '-0.1')])
+def test_numbers_out_of_range(restore, inputs, option, value, capsys):
+    with pytest.raises(SystemExit):
+        restore('-i', inputs, option, value)
+    assert 'must be from' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('line, said', [
@@ -216,8 +278,8 @@ def test_video(restore, inputs, tmp_path):
     assert [time for time, _ in frames] == pytest.approx([0, 0.1, 0.2, 0.3])
     for shift, (_, frame) in enumerate(frames):
         assert frame.shape == (240, 320, 3)
-        middle = frame[120, 2 * (70 + 4 * shift)].astype(int)
-        assert middle[1] > 200 and middle[0] < 80 and middle[2] < 80
+        before, left = photo([(40 + 4 * shift, 30, 60)], 120, 160), 2 * (40 + 4 * shift)
+        assert painted(frame, before)[90:150, left + 30:left + 90].mean() > 0.3
 
 
 def test_truncated_video(restore, inputs, tmp_path, capsys):

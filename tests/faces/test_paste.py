@@ -1,11 +1,11 @@
 """Faces come back to exactly where they were cut."""
+import cv2
 import numpy as np
 import pytest
-from photos import photo
+from photos import PAINT, photo
 
-from scgan_fan.faces.paste import cut_square, paste_square, resize_square, round_square
-
-GREEN = np.full((64, 64, 3), (0, 255, 0), np.uint8)
+from scgan_fan.faces.crop import Crop
+from scgan_fan.faces.paste import cut_crop, cut_square, outline, paste_face, resize_square, round_square
 
 
 def test_cut_inside_is_the_photograph():
@@ -30,40 +30,118 @@ def test_round_square():
     assert round_square((1.6, -2.4, 0.2)) == (2, -2, 1)
 
 
-@pytest.mark.parametrize('scale', [1, 2, 3])
-def test_nothing_outside_the_square_changes(scale):
-    before = resize_square(photo([], 200, 200), 200 * scale)
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+EVERYWHERE = 1e4 * (CORNERS - 0.5)  # an outline that leaves all of the crop
+
+
+def changed(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    return (after != before).any(axis=-1)
+
+
+@pytest.mark.parametrize('angle', [0, 30, -45, 90, 180])
+@pytest.mark.parametrize('scale', [1, 1.5, 3])
+def test_nothing_outside_of_the_turned_square_changes(scale, angle):
+    before = resize_square(photo([], 200, 200), round(200 * scale))
     after = before.copy()
-    paste_square(after, GREEN, (50, 60, 40), scale)
-    inside = np.zeros(after.shape[:2], bool)
-    inside[60 * scale:100 * scale, 50 * scale:90 * scale] = True
-    assert np.array_equal(after[~inside], before[~inside])
-    assert (after[60 * scale:100 * scale, 50 * scale:90 * scale] != before[inside].reshape(40 * scale, -1, 3)).any()
+    crop = Crop(50, 60, 40, angle).scaled(scale)
+    paste_face(after, PAINT, crop, EVERYWHERE, 2 * scale)
+    inside = np.zeros(after.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(crop.corners()).astype(np.int32), 1)
+    outside = cv2.dilate(inside, np.ones((3, 3), np.uint8)) == 0
+    assert not changed(after, before)[outside].any()
+    assert changed(after, before).sum() > 0.6 * (40 * scale)**2
 
 
-def test_the_middle_is_the_face_and_the_edge_is_soft():
-    image = np.zeros((128, 128, 3), np.uint8)
-    paste_square(image, GREEN, (0, 0, 128), 1)
-    green = image[..., 1].astype(int)
-    assert (green[20:108, 20:108] == 255).all()
-    assert green[[0, -1]].max() <= 1 and green[:, [0, -1]].max() <= 1
-    assert 0 < np.abs(np.diff(green[64])).max() < 32
-    assert np.array_equal(green, green.T) and np.array_equal(green, green[::-1])
-
-
-@pytest.mark.parametrize('square', [(-20, -20, 40), (180, 10, 40), (-10, -10, 300), (300, 0, 20), (0, -50, 20)])
-def test_squares_across_the_border(square):
-    before = photo([], 200, 200)
-    after = before.copy()
-    paste_square(after, GREEN, square, 1)
-    x, y, side = square
-    rows, columns = slice(max(y, 0), max(y + side, 0)), slice(max(x, 0), max(x + side, 0))
-    before[rows, columns] = after[rows, columns]
-    assert np.array_equal(after, before)
+def test_a_face_that_is_cut_turned_comes_back_to_its_place():
+    image = photo([(60, 60, 80)], 200, 200)
+    for angle in (0, 25, -70, 180):
+        crop = Crop(60, 60, 80, angle)
+        after = image.copy()
+        paste_face(after, cut_crop(image, crop, 80), crop, EVERYWHERE, 1)
+        assert np.abs(after.astype(int) - image).mean() < 0.5, angle
+        wrong = image.copy()
+        paste_face(wrong, cut_crop(image, crop, 80), Crop(60, 60, 80, angle + 20), EVERYWHERE, 1)
+        assert np.abs(wrong.astype(int) - image).mean() > 1
 
 
 def test_cut_and_pasted_unchanged_is_unchanged():
     before = photo([(100, 80, 64)])
     after = before.copy()
-    paste_square(after, cut_square(before, (90, 70, 80), 80), (90, 70, 80), 1)
+    paste_face(after, cut_square(before, (90, 70, 80), 80), Crop(90, 70, 80), EVERYWHERE, 3)
+    assert np.abs(after.astype(int) - before).max() <= 1
+
+
+def test_the_outline_is_where_the_face_is_seen():
+    image = np.full((128, 128, 3), 128, np.uint8)
+    circle = 64 + 40 * np.stack([np.cos(np.linspace(0, 6.2, 40)), np.sin(np.linspace(0, 6.2, 40))], 1)
+    paste_face(image, PAINT, Crop(0, 0, 128), circle, 8)
+    rows, columns = np.mgrid[:128, :128] + 0.5 - 64
+    distance, difference = np.hypot(rows, columns), np.abs(image.astype(int) - 128).max(axis=-1)
+    assert difference[distance > 40 + 0.04 * 128 + 2].max() == 0
+    assert 0 < difference[(distance > 39) & (distance < 41)].mean() < 0.4 * difference[distance < 25].mean()
+
+
+@pytest.mark.parametrize('tint', [(90, -60, 30), (0, 0, 0)])
+def test_lower_frequencies_are_the_photographs(tint):
+    before = photo([], 200, 200)
+    face = (PAINT // 2 + 64 + np.array(tint)).clip(0, 255).astype(np.uint8)
+    after = before.copy()
+    paste_face(after, face, Crop(36, 36, 128), EVERYWHERE, 4)
+    smooth = [cv2.GaussianBlur(image.astype(np.float32), None, 12)[60:140, 60:140] for image in (before, after)]
+    assert np.abs(smooth[0] - smooth[1]).max() < 4
+    assert np.abs(after[80:120, 80:120].astype(int) - before[80:120, 80:120]).mean() > 20
+
+
+def test_colours_are_the_photographs_further_than_brightness():
+    image = np.full((128, 128, 3), 128, np.uint8)
+    bands = np.cos(np.arange(128) / 3) * 60
+    red, grey = image.copy(), image.copy()
+    paste_face(red, (128 + bands[:, None, None] * (1, -0.51, 0)).astype(np.uint8).repeat(128, 1), Crop(0, 0, 128),
+               EVERYWHERE, 2)
+    paste_face(grey, (128 + bands[:, None, None] * (1, 1, 1)).astype(np.uint8).repeat(128, 1), Crop(0, 0, 128),
+               EVERYWHERE, 2)
+    assert grey[40:90, 64, 0].std() < 1.2 * red[40:90, 64, 0].std()
+    assert red[40:90, 64, 0].std() > 20
+
+
+def test_nothing_low_is_nothing_at_all():
+    before = photo([])
+    after = before.copy()
+    paste_face(after, PAINT, Crop(50, 60, 40), EVERYWHERE, 0)
     assert np.array_equal(after, before)
+
+
+def test_sixteen_bits():
+    before = photo([]).astype(np.uint16) * 257
+    after = before.copy()
+    paste_face(after, PAINT, Crop(50, 60, 40), EVERYWHERE, 1)
+    eight = photo([])
+    paste_face(eight, PAINT, Crop(50, 60, 40), EVERYWHERE, 1)
+    assert after.dtype == np.uint16 and np.abs(after / 257 - eight).max() <= 0.51
+
+
+@pytest.mark.parametrize('square', [(-20, -20, 40), (180, 10, 40), (-10, -10, 300), (300, 0, 20), (0, -50, 20)])
+@pytest.mark.parametrize('angle', [0, 45])
+def test_squares_across_the_border(square, angle):
+    before = photo([], 200, 200)
+    after = before.copy()
+    paste_face(after, PAINT, Crop(*square, angle), EVERYWHERE, 2)
+    x, y, side = square
+    assert changed(after, before).any() == (x + side > 0 and x < 200 and y + side > 0 and y < 200)
+
+
+def test_the_border_of_the_photograph_is_no_border_of_the_face():
+    image = np.full((100, 100, 3), 128, np.uint8)
+    paste_face(image, PAINT, Crop(-32, 20, 64), EVERYWHERE, 4)
+    assert np.abs(image[40:60, 0].astype(int) - 128).mean() > 20
+
+
+def test_outline_holds_the_forehead_and_turns_with_the_head():
+    landmarks = np.random.default_rng(0).uniform(20, 80, (68, 2))
+    landmarks[17:27] = np.stack([np.linspace(30, 70, 10), np.full(10, 20)], 1)  # brows
+    landmarks[8], landmarks[0], landmarks[16] = (50, 80), (20, 50), (80, 50)
+    upright = outline(landmarks, Crop(0, 0, 100))
+    assert upright[:, 1].min() == pytest.approx(20 - 0.18 * 60, abs=0.01) and upright[:, 1].max() == 80
+    crop = Crop(0, 0, 100, 90)
+    turned = outline(crop.to_photo(landmarks, 100), crop)
+    assert np.sort(turned, axis=0) == pytest.approx(np.sort(crop.to_photo(upright, 100), axis=0), abs=0.01)
