@@ -86,8 +86,8 @@ class Restorer(nn.Module):
         return images.flip(1) if self.channel_order == 'bgr' else images
 
 
-def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device = 'cpu', channel_order: str | None = None,
-                  output_range: str | None = None) -> Restorer:
+def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device = 'cpu',
+                  channel_order: str | None = None, output_range: str | None = None) -> Restorer:
     """The restorer in a file, in evaluation mode, without gradients of its weights. It computes in float32.
 
     Args:

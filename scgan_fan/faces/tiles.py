@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from scgan_fan.faces.crop import Face
 
@@ -34,8 +35,8 @@ def find_in_tiles(image: np.ndarray, scale: float, detect: Detect, tile: int, ov
 def _find_at(image: np.ndarray, scale: float, detect: Detect, tile: int, overlap: int) -> list[Face]:
     height, width = image.shape[:2]
     side, step, shared = (max(1, round(length / scale)) for length in (tile, tile - overlap, overlap))
-    corners = itertools.product(range(0, max(1, height - shared), step), range(0, max(1, width - shared), step))
-    return [face for top, left in corners
+    corners = list(itertools.product(range(0, max(1, height - shared), step), range(0, max(1, width - shared), step)))
+    return [face for top, left in tqdm(corners, desc='looking for faces', unit='tile', leave=False, delay=2)
             for face in _find_in_tile(image[top:top + side, left:left + side], left, top, scale, detect)
             if _is_whole(face, (left, top), side, (width, height), shared / 4)]
 
