@@ -6,6 +6,7 @@ import sys
 import yaml
 
 from scgan_fan import plugin  # noqa: F401  (registers everything)
+from scgan_fan.device import use_device
 from scgan_fan.errors import InputError
 from scgan_fan.models.schema import check_options
 from scgan_fan.options import force, read_options
@@ -45,9 +46,12 @@ def check_command_line(trains: bool) -> dict:
     for entry in arguments.force_yml:
         force(options, entry)
     try:
-        return check_options(options, trains)
+        checked = check_options(options, trains)
     except InputError as error:
         raise InputError(f'{arguments.opt}: {error}') from error
+    if checked['num_gpu'] == 0:
+        use_device('cpu')  # before processes are started, which are other ones on GPUs
+    return checked
 
 
 def only_checks() -> bool:

@@ -22,6 +22,7 @@ from basicsr.data.prefetch_dataloader import PrefetchGenerator
 from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.data.geometry_check import check_geometry
+from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.options import make_whole, read_value
 from scgan_fan.parallel import first_decides
@@ -61,11 +62,12 @@ def apply() -> None:
 
 
 def start_processes_without_gpu() -> None:
-    """``init_dist`` divides by the number of GPUs and asks for NCCL: use gloo where there is none."""
+    """``init_dist`` divides by the number of GPUs and asks for NCCL: use gloo where there is none, or none is to
+    be used."""
     start_with_gpu = dist_util._init_dist_pytorch
 
     def start(backend, **options):
-        if torch.cuda.is_available():
+        if device_in_use().type == 'cuda':
             start_with_gpu(backend, **options)
         else:
             torch.distributed.init_process_group('gloo', **options)

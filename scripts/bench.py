@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
 from scgan_fan.commands.line import ends_in_one_line, positive
-from scgan_fan.device import choose_device
+from scgan_fan.device import device_in_use, use_device_of
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.inference import BATCH, face_size, restore
 from scgan_fan.network_loader import load_restorer
@@ -163,7 +163,7 @@ def bench_step(opt: dict, arguments: argparse.Namespace) -> dict:
 
 def bench_restoring(opt: dict, arguments: argparse.Namespace) -> dict:
     """Faces per second: one by one, and in batches as ``scgan-fan restore`` does."""
-    restorer = load_restorer(arguments.weights, choose_device('auto'))
+    restorer = load_restorer(arguments.weights, device_in_use())
     side = face_size(restorer)
     faces = np.random.default_rng(0).integers(0, 256, (FACES, side, side, 3), np.uint8)
 
@@ -217,6 +217,7 @@ def parse_arguments() -> tuple[dict, argparse.Namespace]:
     opt, _ = parse_options(os.getcwd())
     check_choice('datasets: train: type', opt['datasets']['train']['type'], ('UnpairedFaceDataset',))
     opt.update(path={}, num_gpu=min(opt['num_gpu'], 1))
+    use_device_of(opt)
     return opt, arguments
 
 
@@ -226,7 +227,8 @@ def main() -> int:
     opt, arguments = parse_arguments()
     torch.backends.cudnn.benchmark = True  # as in basicsr/train.py
     report = {'machine': {'system': platform.platform(), 'torch': torch.__version__, 'cores': os.cpu_count(),
-                          'device': torch.cuda.get_device_name() if GPU else torch.backends.cpu.get_cpu_capability(),
+                          'device': (torch.cuda.get_device_name() if device_in_use().type == 'cuda'
+                                     else torch.backends.cpu.get_cpu_capability()),
                           'threads': torch.get_num_threads(), 'load': os.getloadavg()[0]},
               'options': opt['name'], 'batch': opt['datasets']['train']['batch_size_per_gpu']}
     print(report)

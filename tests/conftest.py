@@ -48,6 +48,12 @@ def device(request, monkeypatch) -> str:
     return request.param
 
 
+@pytest.fixture(autouse=True)
+def no_device_is_said(monkeypatch) -> None:
+    """No test runs on the device that another one has said."""
+    monkeypatch.setattr('scgan_fan.device._in_use', None)
+
+
 @pytest.fixture
 def semi_cycle() -> dict:
     """Options of a small SCGAN, without a heatmap block; a copy to change."""

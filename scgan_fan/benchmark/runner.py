@@ -23,7 +23,7 @@ from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import Estimate, bootstrap
 from scgan_fan.benchmark.store import Stopwatch, image_path
 from scgan_fan.data.image_source import check_outside
-from scgan_fan.device import choose_device
+from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.files import is_written, write_array
 from scgan_fan.images import read_image, write_image
@@ -45,7 +45,7 @@ def run(options: dict, out: Path) -> Results:
             check_outside(out, path)
         results.sets[name] = _open(name, block, options['size'])
         results.outcomes[name] = {}
-    device = choose_device('auto')
+    device = device_in_use()
     for name, block in options['methods'].items():
         method = _build(name, block, device, results)
         for dataset, images in results.sets.items():

@@ -16,6 +16,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('-o', '--output', required=True, type=Path, metavar='OUT', help='folder for everything')
     parser.add_argument('--methods', nargs='+', metavar='NAME', help='only these methods of the file')
     parser.add_argument('--images', type=positive, metavar='N', help='only the first N images of each dataset')
+    parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
     return parser.parse_args()
 
 
@@ -23,9 +24,11 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the benchmark of the command line and print its tables; returns the exit status."""
     arguments = parse_arguments()
-    from scgan_fan.benchmark import report  # all three take seconds, which --help need not
+    from scgan_fan.benchmark import report  # all take seconds, which --help need not
     from scgan_fan.benchmark.options import choose, read_options
     from scgan_fan.benchmark.runner import run
+    from scgan_fan.device import use_device
+    use_device(arguments.device)
     options = choose(read_options(arguments.opt), arguments.methods, arguments.images)
     written = report.write(run(options, arguments.output), arguments.output)
     print((arguments.output / 'results.md').read_text(encoding='utf-8'))

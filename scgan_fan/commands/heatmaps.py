@@ -9,11 +9,11 @@ Then name OUT as ``heatmaps`` in the dataset of the option file. A face takes 54
 """
 import argparse
 
-import torch
 import yaml
 
 from scgan_fan.commands.line import ends_in_one_line, positive, room
 from scgan_fan.data.heatmap_store import write_heatmaps
+from scgan_fan.device import use_device
 from scgan_fan.losses.heatmap_loss import STACKS, HeatmapLoss
 
 
@@ -31,6 +31,7 @@ def parse_arguments() -> argparse.Namespace:
     as_in.add_argument('--input-size', type=positive, help='Default: what FAN was trained for')
     as_in.add_argument('--pad', type=room, default=1.0, help='Default: %(default)s')
     as_in.add_argument('--stacks', choices=STACKS, default='last', help='Default: %(default)s')
+    parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
     parser.add_argument('--half', action='store_true', help='store float16: half the size. Changes the loss by about '
                         '1e-5 and its gradient by 5e-5 of their size. Default: float32, as HeatmapLoss draws them')
     parser.add_argument('--overwrite', action='store_true', help='replace heatmaps that are there already')
@@ -54,7 +55,7 @@ def main() -> int:
     arguments = parse_arguments()
     loss = HeatmapLoss(fan=arguments.fan, network=arguments.network, input_size=arguments.input_size,
                        pad=arguments.pad, stacks=arguments.stacks)
-    loss.to('cuda' if torch.cuda.is_available() else 'cpu')
+    loss.to(use_device(arguments.device))
     count = write_heatmaps(arguments.inputs, arguments.output, loss, arguments.size, arguments.half,
                            arguments.overwrite, room=arguments.room)
     if count is None:

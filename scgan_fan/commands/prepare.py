@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room
+from scgan_fan.device import use_device
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.faces.detection import DETECTORS
 from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
@@ -74,6 +75,8 @@ def _add_options(parser: argparse.ArgumentParser, collection: str) -> None:
                         help=f'{", ".join(DETECTORS)}, a file of RetinaFace weights, or {BOXES}: crop by the '
                         'collection\'s own boxes. Default: %(default)s')
     parser.add_argument('--workers', type=positive, default=os.cpu_count(), help='processes. Default: one per core')
+    parser.add_argument('--device', default='cpu', help='of FAN and RetinaFace. On a GPU each of the processes takes '
+                        'memory of its own: give fewer workers. Default: %(default)s')
     parser.add_argument('--landmarks', action='store_true', help='write the 68 landmarks of each face too')
     parser.add_argument('--keep_duplicates', action='store_true', help='keep faces that are nearly the same')
     parser.set_defaults(run=_prepare, collection=collection)
@@ -92,6 +95,7 @@ def _add_degrade_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    use_device(arguments.device)
     summary = prepare(_settings(arguments), arguments.output, arguments.workers)
     if summary is None:
         print(f'{arguments.output} is finished already; see {arguments.output}/report.md')

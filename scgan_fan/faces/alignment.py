@@ -1,11 +1,10 @@
 """Where the 68 landmarks of a found face are, by the shipped FAN."""
-import functools
-
 import numpy as np
 import torch
 
+from scgan_fan.device import device_in_use
 from scgan_fan.faces.crop import MARGIN, Crop, Face, crop_box, tilt
-from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.faces.fan_weights import shared_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
 from scgan_fan.faces.paste import cut_levelled, round_square
 
@@ -66,7 +65,7 @@ def _widen(crop: Crop, factor: float) -> Crop:
 @torch.inference_mode()
 def _look(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]:
     """What ``find_landmarks`` returns, of one look at each crop."""
-    fan, size = _fan()
+    fan, size = shared_fan('fan64')
     found, peaks = [np.zeros((0, 68, 2), np.float32)], [np.zeros(0, np.float32)]
     whole = [round_square((crop.x, crop.y, crop.side)) for crop in crops]
     squares = [Crop(x, y, side, crop.angle) for (x, y, side), crop in zip(whole, crops)]
@@ -74,13 +73,8 @@ def _look(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]
         part = squares[start:start + BATCH]
         cut = np.stack([cut_levelled(image, place, square.angle, size)
                         for place, square in zip(whole[start:start + BATCH], part)])
-        landmarks, peak = decode_heatmaps(fan(torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255)[-1],
-                                          fan.stem_stride)
-        found.append(np.stack([square.to_photo(points, size) for square, points in zip(part, landmarks.numpy())]))
-        peaks.append(peak.mean(dim=1).numpy())
+        images = torch.from_numpy(cut).to(device_in_use()).permute(0, 3, 1, 2).float() / 255
+        landmarks, peak = (each.cpu().numpy() for each in decode_heatmaps(fan(images)[-1], fan.stem_stride))
+        found.append(np.stack([square.to_photo(points, size) for square, points in zip(part, landmarks)]))
+        peaks.append(peak.mean(axis=1))
     return np.concatenate(found).astype(np.float32), np.concatenate(peaks)
-
-
-@functools.cache
-def _fan():
-    return load_fan('fan64')

@@ -28,7 +28,8 @@ def load_detector(name: str) -> Detector:
 
     Args:
         name: ``centerface`` (offline, faces from about 12 pixels), ``retinaface`` (better on hidden faces; its weights
-            must be there, nothing is downloaded), a path to its weights, or ``dlib`` (frontal faces).
+            must be there, nothing is downloaded), a path to its weights, or ``dlib`` (frontal faces). RetinaFace runs
+            on the device in use (``scgan_fan.device``), the others on the CPU.
 
     Raises:
         InputError: unknown detector, or what it needs is not there.

@@ -7,6 +7,7 @@ import torch
 
 from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.checkpoint import load_weights, read_checkpoint
+from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.shipped import shipped_file
 
@@ -44,6 +45,13 @@ def load_fan(weights: str, network: dict | None = None) -> tuple[FAN, int]:
         if weights != 'random':
             load_weights(fan, weights, 'FAN')
     return fan.eval().requires_grad_(False), size
+
+
+@cached_on_device
+def shared_fan(weights: str) -> tuple[FAN, int]:
+    """``load_fan``, on the device in use: one for all that only look through it."""
+    fan, size = load_fan(weights)
+    return fan.to(device_in_use()), size
 
 
 def find_published_weights() -> Path:

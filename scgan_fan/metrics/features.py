@@ -22,7 +22,7 @@ from tqdm import tqdm
 import scgan_fan
 from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only, written_whole
 from scgan_fan.data.image_source import hash_pixels, open_source
-from scgan_fan.device import choose_device
+from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
@@ -34,9 +34,9 @@ BATCH = 32  # images on the device at once
 Vectors = Callable[[np.ndarray], np.ndarray]
 
 
-@functools.cache
+@cached_on_device
 def feature_network(name: str, weights: str | None) -> Vectors:
-    """The network of that name, on a GPU where there is one: images -> vectors.
+    """The network of that name, on the device in use (dlib on the CPU): images -> vectors.
 
     - ``inception``: pool-3 of the Inception that FID is defined by (2048; torch-fidelity).
     - ``inception_legacy``: pool-3 of torchvision's ImageNet Inception with its input transform, on [0, 1] data, as the
@@ -116,8 +116,8 @@ def _signed(images: torch.Tensor) -> torch.Tensor:
 
 
 def _vectors(network: torch.nn.Module, features: Callable[[torch.Tensor], torch.Tensor]) -> Vectors:
-    """``features`` of ``uint8`` images (N, 3, height, width) on the network's device, as a function of arrays."""
-    device = choose_device('auto')
+    """``features`` of ``uint8`` images (N, 3, height, width) on the device in use, as a function of arrays."""
+    device = device_in_use()
     network.to(device)
 
     @torch.no_grad()

@@ -5,9 +5,10 @@ import numpy as np
 import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
+from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.faces import pose
-from scgan_fan.faces.fan_weights import load_fan
+from scgan_fan.faces.fan_weights import shared_fan
 from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics import dlib_faces
@@ -118,15 +119,12 @@ def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs)
     return _find(img.tobytes(), img.shape, fan)[1].mean().item()
 
 
-_network = functools.cache(load_fan)
-
-
 @functools.lru_cache(maxsize=4096)
 def _find(pixels: bytes, shape: tuple, fan: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Landmarks (68, 2) in pixels of the image and their confidence (68,); true faces return with each method."""
-    network, size = _network(fan)
-    image = to_tensor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])[None].add(1).div(2)
+    network, size = shared_fan(fan)
+    image = to_tensor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])[None].to(device_in_use()).add(1).div(2)
     with torch.no_grad():
         larger = torch.nn.functional.interpolate(image, (size, size), mode='bilinear', antialias=shape[0] > size)
         found, confidence = decode_heatmaps(network(larger)[-1], network.stem_stride)
-    return found[0] * shape[0] / size, confidence[0]
+    return found[0].cpu() * shape[0] / size, confidence[0].cpu()

@@ -1,5 +1,4 @@
 """How alike two pictures look (LPIPS), and how natural one looks (NIQE). Images: ``uint8`` BGR (height, width, 3)."""
-import functools
 from urllib.error import URLError
 
 import cv2
@@ -9,7 +8,7 @@ from basicsr.metrics import calculate_niqe
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint, weights_only
-from scgan_fan.device import choose_device
+from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
@@ -29,12 +28,12 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
     """
     network = load_lpips(weights)
     with torch.no_grad():
-        return network(*(to_tensor(image[..., ::-1])[None].to(choose_device('auto')) for image in (img, img2))).item()
+        return network(*(to_tensor(image[..., ::-1])[None].to(device_in_use()) for image in (img, img2))).item()
 
 
-@functools.cache
+@cached_on_device
 def load_lpips(weights: str | None) -> torch.nn.Module:
-    """The network of ``calculate_lpips``, frozen, on a GPU where there is one."""
+    """The network of ``calculate_lpips``, frozen, on the device in use."""
     lpips = import_extra('lpips', 'calculate_lpips', '"scgan_fan[benchmark]"')
     try:
         with weights_only():
@@ -44,7 +43,7 @@ def load_lpips(weights: str | None) -> torch.nn.Module:
                          'and give the file as weights') from error
     if weights is not None:
         _load(network, read_checkpoint(weights), weights)
-    return network.eval().requires_grad_(False).to(choose_device('auto'))
+    return network.eval().requires_grad_(False).to(device_in_use())
 
 
 def _load(network: torch.nn.Module, given: dict, path: str) -> None:

@@ -7,6 +7,7 @@ import torch
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
@@ -149,10 +150,10 @@ def _facenet_embedding(image: np.ndarray, weights: str | None) -> np.ndarray:
     """FaceNet looks at the whole crop: what detection SCGAN used is not stated (papers.md section 7)."""
     larger = cv2.resize(image, (FACENET_SIZE, FACENET_SIZE), interpolation=cv2.INTER_CUBIC)
     with torch.no_grad():
-        return _facenet(weights)(to_tensor(larger)[None])[0].numpy()
+        return _facenet(weights)(to_tensor(larger)[None].to(device_in_use()))[0].cpu().numpy()
 
 
-@functools.cache
+@cached_on_device
 def _facenet(weights: str | None) -> torch.nn.Module:
     # the package pins old versions of others
     package = import_extra('facenet_pytorch', 'metric: network: facenet', '--no-deps facenet-pytorch, or take dlib')
@@ -164,4 +165,4 @@ def _facenet(weights: str | None) -> torch.nn.Module:
     if missing:
         raise InputError(f'{weights}: not the weights of FaceNet: {missing[0]} is not in it')
     network.load_state_dict({name: given[name] for name in network.state_dict()})  # without the classifier's
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(device_in_use())

@@ -20,13 +20,14 @@ from basicsr.utils import get_root_logger
 from torch import nn
 
 from scgan_fan.archs.spectral_norm import SpectralNorm
+from scgan_fan.device import use_device_of
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 from scgan_fan.models.checkpoint_retention import CheckpointRetention
 from scgan_fan.models.divergence import Divergence
 from scgan_fan.models.interruption import Interruption
 from scgan_fan.models.moving_average import begin_average, move_average
-from scgan_fan.models.networks import build_network, choose_device, compile_network
+from scgan_fan.models.networks import build_network, compile_network
 from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
 from scgan_fan.models.schema import Train, network_names, training_options
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
@@ -67,7 +68,7 @@ class FaceModel(BaseModel):
 
     def __init__(self, opt):
         super().__init__(opt)
-        self.device = choose_device(opt)
+        self.device = use_device_of(opt)  # the metrics of validation ask for it
         self.best_metric_results: dict[str, dict] = {}  # dataset -> metric -> figure and iteration
         options = training_options(type(self), opt)
         self.dtype = PRECISIONS[options['precision']]

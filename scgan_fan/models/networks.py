@@ -10,16 +10,6 @@ from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
 
 
-def choose_device(opt: dict) -> torch.device:
-    """The GPU of this process where there is one and ``num_gpu`` is not 0, else the CPU."""
-    if opt['num_gpu'] == 0 or not torch.cuda.is_available():
-        return torch.device('cpu')
-    if opt['num_gpu'] > 1 and not opt['dist']:
-        raise InputError(f'num_gpu: {opt["num_gpu"]} in one process; start one process for each with torchrun '
-                         f'--nproc_per_node={opt["num_gpu"]} and --launcher pytorch, or set num_gpu: 1')
-    return torch.device('cuda', torch.cuda.current_device())
-
-
 def build_network(opt: dict, name: str, device: torch.device, memory_format: torch.memory_format) -> nn.Module:
     """``network_<name>``, with the weights that ``path:`` names for it, in training mode where ``opt`` trains.
 

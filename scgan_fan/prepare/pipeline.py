@@ -26,6 +26,7 @@ import torch
 from tqdm import tqdm
 
 from scgan_fan.data.lmdb_writer import write_lmdb
+from scgan_fan.device import device_in_use, use_device
 from scgan_fan.errors import InputError
 from scgan_fan.files import is_written, write_arrays, write_text
 from scgan_fan.prepare import report
@@ -144,7 +145,7 @@ def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) ->
     """The candidates of all images, in their order."""
     outcomes = _resume(output, records)
     rest = records[len(outcomes):]
-    cut = functools.partial(cut_faces, rules=rules, folder=output / 'faces')
+    cut = functools.partial(_cut, rules=rules, folder=output / 'faces', device=str(device_in_use()))
     bar = tqdm(total=len(records), initial=len(outcomes), unit='image')
     with bar, _log(output).open('a', encoding='utf-8') as log:
         for candidates in _map(cut, rest, workers):
@@ -153,6 +154,14 @@ def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) ->
             outcomes.append(candidates)
             bar.update()
     return [candidate for candidates in outcomes for candidate in candidates]
+
+
+def _cut(record: Record, rules: Rules, folder: Path, device: str) -> list[Candidate]:
+    """``cut_faces``, in any process. Its device is not said at the process's start: where that fails, a pool starts
+    another one, for ever.
+    """
+    use_device(device)
+    return cut_faces(record, rules, folder)
 
 
 def _map(function, items: list, workers: int):

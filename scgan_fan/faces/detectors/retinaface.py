@@ -1,5 +1,4 @@
 """facexlib's RetinaFace: better on hidden faces; its weights are to be put in place, nothing is downloaded."""
-import functools
 from pathlib import Path
 
 import cv2
@@ -7,6 +6,7 @@ import numpy as np
 import torch
 
 from scgan_fan.checkpoint import load_weights, package_folder
+from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each
@@ -27,11 +27,11 @@ def find_weights() -> Path:
     return found
 
 
-@functools.cache
+@cached_on_device
 def load(weights: Path):
-    """The network, on a GPU where there is one. Raises InputError where the weights are of another."""
+    """The network, on the device in use. Raises InputError where the weights are of another."""
     from facexlib.detection.retinaface import RetinaFace
-    network = RetinaFace(network_name='resnet50')
+    network = RetinaFace(network_name='resnet50', device=device_in_use())
     load_weights(network, weights, 'RetinaFace')
     return network
 
