@@ -15,7 +15,8 @@ started=$SECONDS
 name=$("$python" -c 'import sys; from scgan_fan.options import read_options; print(read_options(sys.argv[1])["name"])' "$options")
 
 # Tests and speed have a tenth and a sixth of the time; what they do not reach is not done.
-timeout $((minutes * 6)) "$python" -m pytest -q -x "$here"/tests/{archs,losses,models} -k cuda -c "$here/pyproject.toml" \
+timeout $((minutes * 6)) "$python" -m pytest -q -x "$here"/tests/{archs,faces,losses,metrics,models,test_device.py} \
+    -k "cuda or on_a_gpu" -c "$here/pyproject.toml" \
     -p no:cacheprovider >"$out/tests.txt" 2>&1
 echo "tests: exit status $?"
 timeout $((minutes * 10)) "$python" "$here/scripts/bench.py" -opt "$options" --only step --rounds 2 --options channels_last \

@@ -98,6 +98,14 @@ def test_all_that_looks_at_a_face_does_so_on_the_device_in_use(name, small_netwo
     assert seen == {'meta'}
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+@pytest.mark.parametrize('name', NAMES)
+def test_it_does_so_on_a_gpu(name, small_networks, seen):
+    use_device('cuda')
+    small_networks[name](picture(3))
+    assert seen == {'cuda'}
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_nothing_runs_on_a_gpu_that_is_there_but_not_asked_for(name, small_networks, seen, monkeypatch):
     monkeypatch.setattr(*GPU_IS_THERE)

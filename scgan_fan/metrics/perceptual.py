@@ -12,14 +12,16 @@ from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
+from scgan_fan.metrics.validation import takes_batches
 
 
 @METRIC_REGISTRY.register()
-def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = None, **kwargs) -> float:
+@takes_batches
+def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = None, **kwargs) -> float | np.ndarray:
     """LPIPS v0.1 with AlexNet (Zhang et al. 2018) of images as they are, in [-1, 1]; 0 for equal ones.
 
     Args:
-        img, img2: restored and true.
+        img, img2: restored and true; or N of each, (N, height, width, 3), which give (N,).
         weights: one file with AlexNet's convolutions under torchvision's names (``features.*``) and LPIPS' linear heads
             (``lin*.model.1.weight``). Default: the ``lpips`` package's heads and torchvision's AlexNet, fetched once.
 
@@ -27,8 +29,11 @@ def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = Non
         InputError: the weights cannot be had, or the lpips package is not installed.
     """
     network = load_lpips(weights)
+    batches = (torch.stack([to_tensor(image[..., ::-1]) for image in images.reshape(-1, *images.shape[-3:])])
+               for images in (img, img2))
     with torch.no_grad():
-        return network(*(to_tensor(image[..., ::-1])[None].to(device_in_use()) for image in (img, img2))).item()
+        distances = network(*(batch.to(device_in_use()) for batch in batches)).flatten().cpu().numpy()
+    return distances if img.ndim == 4 else float(distances[0])
 
 
 @cached_on_device

@@ -161,7 +161,7 @@ def _cut(record: Record, rules: Rules, folder: Path, device: str) -> list[Candid
     another one, for ever.
     """
     use_device(device)
-    return cut_faces(record, rules, folder)
+    return cut_faces(record, rules=rules, folder=folder)
 
 
 def _map(function, items: list, workers: int):

@@ -71,6 +71,13 @@ def test_a_metric_of_batches_gives_the_rows_of_each_image(faces, random_lpips):
     assert first == pytest.approx(metric.rows(images[:1])[0], rel=1e-5) and first > second == 0
 
 
+def test_lpips_of_a_batch_is_that_of_each_image(faces, random_lpips):
+    metric = Metric('it', {'type': 'calculate_lpips', 'weights': random_lpips[1]})
+    images = [{'img': faces[0], 'img2': faces[1]}, {'img': faces[1], 'img2': faces[1]}]
+    first, second = metric.rows(images)
+    assert first == pytest.approx(calculate_lpips(*faces, weights=random_lpips[1]), rel=1e-5) and first > second == 0
+
+
 def test_lpips_of_other_weights(tmp_path):
     torch.save({'features.0.weight': torch.zeros(1)}, tmp_path / 'other.pth')
     with pytest.raises(InputError, match='other.pth: not weights of LPIPS with AlexNet: features.0.bias is not in it'):
