@@ -13,13 +13,15 @@ from basicsr.models import build_model
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from scgan_fan import command_line, commands, compat, device
+from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.device import cached_on_device, choose_device, device_in_use, use_device, use_device_of
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import Crop
 from scgan_fan.faces.detectors import retinaface
-from scgan_fan.metrics import calculate_identity, calculate_landmark_confidence, calculate_lpips, features
+from scgan_fan.metrics import calculate_identity, calculate_landmark_confidence, calculate_lpips, features, remembered
 from scgan_fan.metrics.distribution import calculate_fid
+from scgan_fan.metrics.validation import Metric
 
 GPU_IS_THERE = ('torch.cuda.is_available', lambda: True)
 
@@ -74,7 +76,7 @@ def small_networks(monkeypatch, tmp_path) -> dict:
         return features._vectors(network, network)
     monkeypatch.setitem(features.NETWORKS, 'resnet101', means)
     return {
-        'fan': lambda image: find_landmarks(image, [Crop(10, 10, 40)]),
+        'file': file, 'fan': lambda image: find_landmarks(image, [Crop(10, 10, 40)]),
         'landmarks': calculate_landmark_confidence,
         'features': lambda image: calculate_fid(image, 'resnet101', file),
         'facenet': lambda image: calculate_identity(image, image, 'facenet', file),
@@ -128,6 +130,24 @@ def test_a_gpu_is_taken_where_there_is_one_and_nothing_is_said(monkeypatch):
     monkeypatch.setattr(*GPU_IS_THERE)
     assert device_in_use() == torch.device('cuda')
     assert use_device('cpu') == device_in_use() == torch.device('cpu')
+
+
+@pytest.mark.parametrize('name', ['nme68', 'auc68', 'landmark_confidence', 'identity', 'verification'])
+def test_metrics_of_a_batch_are_those_of_each_image(name, small_networks, monkeypatch):
+    """And the networks see all of it at once, but nothing twice."""
+    sizes = []
+    hook = register_module_forward_pre_hook(
+        lambda module, given: sizes.append(len(given[0])) if isinstance(module, (FAN, Means)) else None)
+    options = {'network': 'facenet', 'weights': small_networks['file']} if name in ('identity', 'verification') else {}
+    metric = Metric('it', {'type': f'calculate_{name}', **options})
+    number = 100 * sum(name.encode())  # no other test shows these images
+    images = [{'img': picture(number + i), 'img2': picture(number + i // 2 + 50)} for i in range(4)]
+    together = np.array(metric.rows(images))
+    hook.remove()
+    assert sizes == ([4] if name == 'landmark_confidence' else [4, 2])
+    monkeypatch.setattr(remembered, 'device_in_use', lambda: 'elsewhere')  # nothing is known there
+    apart = np.array([metric.rows([image])[0] for image in images])
+    assert together.shape == apart.shape and np.allclose(together, apart, rtol=1e-4, atol=1e-5)
 
 
 def test_a_device_that_is_not_there_changes_nothing():

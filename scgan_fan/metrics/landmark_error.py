@@ -1,6 +1,4 @@
 """Landmark errors over a set of faces (papers.md section 7), of all its faces or of those turned by so much."""
-import functools
-
 import numpy as np
 import torch
 from basicsr.utils.registry import METRIC_REGISTRY
@@ -12,13 +10,15 @@ from scgan_fan.faces.fan_weights import shared_fan
 from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics import dlib_faces
-from scgan_fan.metrics.validation import summarized_by
+from scgan_fan.metrics.remembered import remembered
+from scgan_fan.metrics.validation import summarized_by, takes_batches
 
 
-def _row(found: torch.Tensor, truth: torch.Tensor, normalizer: str) -> np.ndarray:
-    """Error (0.03 for 3 %) and yaw of the truth in degrees, of landmarks (68, 2)."""
-    error = normalized_mean_error(found[None], truth[None], normalizer)
-    return np.array((error.item(), pose.yaw(truth[None]).item()))
+def _rows(found: torch.Tensor, truth: torch.Tensor, normalizer: str) -> np.ndarray:
+    """Error (0.03 for 3 %) and yaw of the truth in degrees, (..., 2), of landmarks (..., 68, 2)."""
+    found, faces = (landmarks.reshape(-1, *truth.shape[-2:]) for landmarks in (found, truth))
+    rows = torch.stack((normalized_mean_error(found, faces, normalizer).double(), pose.yaw(faces)), dim=1)
+    return rows.reshape(*truth.shape[:-2], 2).cpu().numpy()
 
 
 def _errors(rows: np.ndarray, yaw) -> np.ndarray:
@@ -71,7 +71,7 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
     Raises:
         InputError: ``yaw`` or ``normalizer`` is something else.
     """
-    return _row(landmarks, landmarks2, normalizer)
+    return _rows(landmarks, landmarks2, normalizer)
 
 
 @METRIC_REGISTRY.register()
@@ -80,51 +80,58 @@ def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -
     """Area under the cumulative curve of errors, see ``area_under_curve``. Landmarks and ``yaw`` as for
     ``calculate_nme``; ``limit`` is 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
     """
-    return _row(landmarks, landmarks2, 'box')
+    return _rows(landmarks, landmarks2, 'box')
 
 
 @METRIC_REGISTRY.register()
 @summarized_by(mean_error)
+@takes_batches
 def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: str = 'box',
                     **kwargs) -> np.ndarray:
     """``calculate_nme`` of the landmarks that a FAN finds on the restored against those it finds on the true face.
 
     Args:
-        img, img2: ``uint8`` BGR, square.
+        img, img2: ``uint8`` BGR, square; or N of each, which give N rows.
         fan: ``fan64`` (shipped), ``2dfan4`` (published) or a path; the one that taught a network favours it. ``dlib``,
             whose 68-point predictor is no network, taught none.
     """
-    return _row(_landmarks(img, fan), _landmarks(img2, fan), normalizer)
+    return _rows(_landmarks(img, fan), _landmarks(img2, fan), normalizer)
 
 
-def _landmarks(image: np.ndarray, fan: str) -> torch.Tensor:
-    if fan == 'dlib':
-        return torch.from_numpy(dlib_faces.landmarks(image[..., ::-1], 68))
-    return _find(image.tobytes(), image.shape, fan)[0]
+def _landmarks(images: np.ndarray, fan: str) -> torch.Tensor:
+    return torch.from_numpy(_find_by_dlib(images) if fan == 'dlib' else _find(images, fan)[..., :2])
+
+
+@remembered
+def _find_by_dlib(images: np.ndarray) -> np.ndarray:
+    return np.stack([dlib_faces.landmarks(image[..., ::-1], 68) for image in images])
 
 
 @METRIC_REGISTRY.register()
 @summarized_by(area_under_curve)
+@takes_batches
 def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', **kwargs) -> np.ndarray:
     """``calculate_auc`` of landmarks found as for ``calculate_nme68``."""
     return calculate_nme68(img, img2, fan)
 
 
 @METRIC_REGISTRY.register()
-def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float:
+@takes_batches
+def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float | np.ndarray:
     """How high the peaks of a FAN's heatmaps are on average, about 0 to 1: does it see a face's parts? No truth needed.
 
-    ``img``: ``uint8`` BGR, square; ``fan`` as for ``calculate_nme68``, but for dlib.
+    ``img``: ``uint8`` BGR, square, one or N; ``fan`` as for ``calculate_nme68``, but for dlib.
     """
-    return _find(img.tobytes(), img.shape, fan)[1].mean().item()
+    return _find(img, fan)[..., 2].mean(axis=-1)
 
 
-@functools.lru_cache(maxsize=4096)
-def _find(pixels: bytes, shape: tuple, fan: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Landmarks (68, 2) in pixels of the image and their confidence (68,); true faces return with each method."""
+@remembered
+@torch.no_grad()
+def _find(images: np.ndarray, fan: str) -> np.ndarray:
+    """x, y in pixels of the image, and confidence of the landmarks, (N, 68, 3), of square BGR images."""
     network, size = shared_fan(fan)
-    image = to_tensor(np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1])[None].to(device_in_use()).add(1).div(2)
-    with torch.no_grad():
-        larger = torch.nn.functional.interpolate(image, (size, size), mode='bilinear', antialias=shape[0] > size)
-        found, confidence = decode_heatmaps(network(larger)[-1], network.stem_stride)
-    return found[0].cpu() * shape[0] / size, confidence[0].cpu()
+    side = images.shape[1]
+    batch = torch.stack([to_tensor(image[..., ::-1]) for image in images]).to(device_in_use()).add(1).div(2)
+    larger = torch.nn.functional.interpolate(batch, (size, size), mode='bilinear', antialias=side > size)
+    found, confidence = decode_heatmaps(network(larger)[-1], network.stem_stride)
+    return torch.cat((found * side / size, confidence.unsqueeze(2)), dim=2).cpu().numpy()

@@ -1,5 +1,5 @@
 """Is the restored face the person on the true image? Images: ``uint8`` BGR (height, width, 3), filled by the face."""
-import functools
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +13,8 @@ from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.onnx_recognition import onnx_embedding
-from scgan_fan.metrics.validation import summarized_by
+from scgan_fan.metrics.remembered import remembered
+from scgan_fan.metrics.validation import summarized_by, takes_batches
 
 # below these distances two images show one person: dlib's own (King 2017), and papers.md section 7 for FaceNet
 SAME_PERSON = {'dlib': 0.6, 'facenet': 1.1}
@@ -49,12 +50,13 @@ def _limit(network: str, threshold: float | None) -> float:
 
 @METRIC_REGISTRY.register()
 @summarized_by(_same_rate)
+@takes_batches
 def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                            **kwargs) -> np.ndarray:
     """Percent of the restored faces that are taken for the person on the true image (SCGAN's Table 7).
 
     Args:
-        img, img2: restored and true.
+        img, img2: restored and true; or N of each.
         network: ``dlib`` (offline), ``facenet`` (SCGAN's; needs ``pip install --no-deps facenet-pytorch``) or ``onnx``,
             any other (needs ``pip install onnxruntime``). What taught a network (IdentityLoss: dlib) is no judge of it.
         weights: FaceNet's file, as facenet-pytorch publishes it, or the ONNX file.
@@ -63,7 +65,7 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
             of an ONNX file, see ``onnx_embedding``; whatever else the option block holds.
 
     Returns:
-        Both embeddings, (2, 128) or another length.
+        Both embeddings, (2, 128) or another length; of N images (N, 2, 128).
 
     Raises:
         InputError: the network, its package or its weights are not there.
@@ -74,6 +76,7 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
 
 @METRIC_REGISTRY.register()
 @summarized_by(_different_rate)
+@takes_batches
 def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                    **kwargs) -> np.ndarray:
     """Percent of the pairs of a restored face and another image's true one, ten for each, that are taken for one
@@ -84,8 +87,9 @@ def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: s
 
 
 @METRIC_REGISTRY.register()
+@takes_batches
 def calculate_identity(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
-                       **kwargs) -> float:
+                       **kwargs) -> float | np.ndarray:
     """Cosine between the embeddings of the restored and of the true face; 1 for the same. Arguments as for
     ``calculate_verification``."""
     return _cosine(img, img2, network, weights, kwargs)
@@ -97,8 +101,9 @@ def _passed(rows: np.ndarray, threshold: float = GATE, **options) -> float:
 
 @METRIC_REGISTRY.register()
 @summarized_by(_passed)
+@takes_batches
 def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
-                            **kwargs) -> float:
+                            **kwargs) -> float | np.ndarray:
     """Percent of the restored faces whose cosine to the true face is at least ``threshold``: the gate of the NTIRE
     real-world face restoration challenges (2025, 2026), which passes a method by it before quality counts.
 
@@ -125,32 +130,35 @@ def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: str =
     return _cosine(img, enlarged, network, weights, kwargs)
 
 
-def _cosine(img: np.ndarray, img2: np.ndarray, network: str, weights: str | None, options: dict) -> float:
-    first, second = _both(img, img2, network, weights, options)
-    return float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
+def _cosine(img: np.ndarray, img2: np.ndarray, network: str, weights: str | None, options: dict) -> Any:
+    first, second = np.moveaxis(_both(img, img2, network, weights, options), -2, 0)
+    return (first * second).sum(axis=-1) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(second, axis=-1))
 
 
 def _both(img: np.ndarray, img2: np.ndarray, network: str, weights: str | None, options: dict) -> np.ndarray:
     check_choice('metric: network', network, NETWORKS)
     seen = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in options.items()
                  if network == 'onnx' and name in ONNX_OPTIONS)
-    return np.stack([_embedding(image.tobytes(), image.shape, network, weights, seen) for image in (img, img2)])
+    return np.stack([_embeddings(images, network, weights, seen) for images in (img, img2)], axis=-2)
 
 
-@functools.lru_cache(maxsize=4096)
-def _embedding(pixels: bytes, shape: tuple, network: str, weights: str | None, options: tuple) -> np.ndarray:
-    """Several metrics ask for it, and the true faces return with each method."""
-    image = np.frombuffer(pixels, np.uint8).reshape(shape)[..., ::-1]
-    if network == 'onnx':
-        return onnx_embedding(image, weights, **dict(options))
-    return descriptor(image) if network == 'dlib' else _facenet_embedding(image, weights)
+@remembered
+def _embeddings(images: np.ndarray, network: str, weights: str | None, options: tuple) -> np.ndarray:
+    """(N, numbers) of BGR images."""
+    if network == 'facenet':
+        return _facenet_embeddings(images[..., ::-1], weights)
+
+    def look(image: np.ndarray) -> np.ndarray:
+        return descriptor(image) if network == 'dlib' else onnx_embedding(image, weights, **dict(options))
+    return np.stack([look(image[..., ::-1]) for image in images])
 
 
-def _facenet_embedding(image: np.ndarray, weights: str | None) -> np.ndarray:
+@torch.no_grad()
+def _facenet_embeddings(images: np.ndarray, weights: str | None) -> np.ndarray:
     """FaceNet looks at the whole crop: what detection SCGAN used is not stated (papers.md section 7)."""
-    larger = cv2.resize(image, (FACENET_SIZE, FACENET_SIZE), interpolation=cv2.INTER_CUBIC)
-    with torch.no_grad():
-        return _facenet(weights)(to_tensor(larger)[None].to(device_in_use()))[0].cpu().numpy()
+    larger = [cv2.resize(image, (FACENET_SIZE, FACENET_SIZE), interpolation=cv2.INTER_CUBIC) for image in images]
+    batch = torch.stack([to_tensor(image) for image in larger]).to(device_in_use())
+    return _facenet(weights)(batch).cpu().numpy()
 
 
 @cached_on_device
