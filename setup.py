@@ -77,5 +77,6 @@ setup(
         'tqdm>=4.64',
     ],
     extras_require={'benchmark': BENCHMARK, 'export': EXPORT, 'measure': MEASURE,
-                    'test': [*BENCHMARK, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'ruff', 'selenium']},
+                    'test': [*BENCHMARK, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'pytest-xdist',
+                             'ruff', 'selenium']},
 )

@@ -11,16 +11,15 @@ from scgan_fan.errors import InputError
 
 FOLDER = Path(__file__).parent / 'weights'
 RESTORERS = {
-    'scgan_fan_blend': 'restores faces: scgan_fan, softened by pixel: the calmest that is sharp',
-    'scgan_fan_through': 'restores faces: SCGAN guided by fan64 and by likeness, gradients through the cycles',
-    'scgan_fan': 'restores faces: the same, continued with detached cycles: sharper, makes up more',
+    'scgan_fan': 'restores faces: SCGAN guided by fan64 and by likeness',
+    'scgan_fan_through': 'restores faces: an earlier stage of it, with gradients through the cycles: softer',
     'scgan': 'restores faces: SCGAN, to compare',
     'cyclegan': 'restores faces: CycleGAN (fc), to compare',
     'lrgan': 'restores faces: LRGAN, to compare',
     'superfan': 'restores faces: Super-FAN, to compare',
     'pixel': 'restores faces: what the first one began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORER = 'scgan_fan_blend'
+DEFAULT_RESTORER = 'scgan_fan'
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 
