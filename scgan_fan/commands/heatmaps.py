@@ -9,12 +9,10 @@ Then name OUT as ``heatmaps`` in the dataset of the option file. A face takes 54
 """
 import argparse
 
-import torch
 import yaml
 
+from scgan_fan.choices import STACKS
 from scgan_fan.commands.line import ends_in_one_line, positive, room
-from scgan_fan.data.heatmap_store import write_heatmaps
-from scgan_fan.losses.heatmap_loss import STACKS, HeatmapLoss
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -52,6 +50,10 @@ def options_block(text: str) -> dict:
 def main() -> int:
     """Write the heatmaps of the command line; returns the exit status."""
     arguments = parse_arguments()
+    import torch  # takes seconds, which --help need not
+
+    from scgan_fan.data.heatmap_store import write_heatmaps
+    from scgan_fan.losses.heatmap_loss import HeatmapLoss
     loss = HeatmapLoss(fan=arguments.fan, network=arguments.network, input_size=arguments.input_size,
                        pad=arguments.pad, stacks=arguments.stacks)
     loss.to('cuda' if torch.cuda.is_available() else 'cpu')
