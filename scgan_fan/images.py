@@ -162,7 +162,7 @@ class Photo:
     dpi: tuple[float, float] | None = None
     grey: bool = False
 
-    def enlarged(self, pixels: np.ndarray) -> 'Photo':
+    def enlarged(self, pixels: np.ndarray) -> Photo:
         """The same with other pixels, to whose size the alpha is enlarged, bicubic."""
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:

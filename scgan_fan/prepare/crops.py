@@ -6,11 +6,12 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from scgan_fan.choices import MIN_FACE
 from scgan_fan.data.sizes import side_with_room
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import BOX_RULES, Face, crop_box, crop_by_box, tilt
-from scgan_fan.faces.detection import MIN_FACE, find_faces
+from scgan_fan.faces.detection import find_faces
 from scgan_fan.faces.paste import Square, cut_levelled, round_square
 from scgan_fan.images import read_image, reason_of, write_image
 from scgan_fan.prepare.annotations import read_annotation
