@@ -1,14 +1,10 @@
 """The command line of training and testing: BasicSR's flags, and what they name checked before anything is built."""
 import argparse
 import os
-import sys
 
 import yaml
 
-from scgan_fan import plugin  # noqa: F401  (registers everything)
-from scgan_fan.device import use_device
 from scgan_fan.errors import InputError
-from scgan_fan.models.schema import check_options
 from scgan_fan.options import force, read_options
 
 STARTED_BY = {'pytorch': ('RANK', 'torchrun'), 'slurm': ('SLURM_PROCID', 'srun')}  # launcher -> what it sets
@@ -38,6 +34,8 @@ def check_command_line(trains: bool) -> dict:
         InputError: an option is wrong, or the launcher has not started this process.
     """
     arguments = parser(trains).parse_args()
+    from scgan_fan import plugin  # noqa: F401  (registers everything; takes seconds, which --help need not)
+    from scgan_fan.models.schema import check_options
     variable, starter = STARTED_BY.get(arguments.launcher, (None, None))
     if variable and variable not in os.environ:
         raise InputError(f'--launcher {arguments.launcher}: {variable} is not set, as it is by {starter}; start with '
@@ -50,13 +48,9 @@ def check_command_line(trains: bool) -> dict:
     except InputError as error:
         raise InputError(f'{arguments.opt}: {error}') from error
     if checked['num_gpu'] == 0:
+        from scgan_fan.device import use_device
         use_device('cpu')  # before processes are started, which are other ones on GPUs
     return checked
-
-
-def only_checks() -> bool:
-    """Whether the command line has ``--check``."""
-    return '--check' in sys.argv[1:]
 
 
 def text_of(options: dict) -> str:

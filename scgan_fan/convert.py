@@ -14,8 +14,9 @@ import torch
 
 from scgan_fan.checkpoint import save_atomically
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.choices import CHANNEL_ORDERS
 from scgan_fan.files import written_whole
-from scgan_fan.network_loader import CHANNEL_ORDERS, METADATA_KEY, RestorerWeights, build, read_weights
+from scgan_fan.network_loader import METADATA_KEY, RestorerWeights, build, read_weights
 from scgan_fan.shipped import find_weights
 
 SUFFIXES = ('.pth', '.safetensors')

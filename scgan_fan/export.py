@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from drawn_faces import degrade_hidden, draw_face
+from scgan_fan.choices import EXPORTS
 from scgan_fan.convert import check_target, origin
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.files import written_whole
@@ -47,7 +48,7 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
         InputError: ``source`` cannot be read or ``target`` not be written, a library is missing, or the result differs
             by more.
     """
-    check_choice('format', format, FORMATS)
+    check_choice('format', format, EXPORTS)
     check_target(target, overwrite)
     source = find_weights(source)
     if source.suffix.lower() == '.onnx':
@@ -117,4 +118,4 @@ def _from_torchscript(data: bytes, label: str) -> nn.Module:
         return torch.jit.load(io.BytesIO(data))
 
 
-FORMATS = {'onnx': (_to_onnx, OnnxNetwork), 'torchscript': (_to_torchscript, _from_torchscript)}
+FORMATS = dict(zip(EXPORTS, ((_to_onnx, OnnxNetwork), (_to_torchscript, _from_torchscript))))

@@ -3,21 +3,25 @@
 Files, drawings and metrics: ``uint8`` arrays, height x width x 3, RGB. Networks: ``float32`` tensors, 3 x height x
 width, RGB in [-1, 1].
 """
+from __future__ import annotations
+
 import io
 import math
 import struct
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
-import torch
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from scgan_fan.errors import InputError
 from scgan_fan.files import written_whole
+
+if TYPE_CHECKING:
+    import torch
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.webp', '.bmp', '.tif', '.tiff')
 WHITES = (255, 1023, 4095, 65535)  # of integers of more than 8 bits: what a camera measured in 10 or 12 is kept in 16
@@ -158,7 +162,7 @@ class Photo:
     dpi: tuple[float, float] | None = None
     grey: bool = False
 
-    def enlarged(self, pixels: np.ndarray) -> 'Photo':
+    def enlarged(self, pixels: np.ndarray) -> Photo:
         """The same with other pixels, to whose size the alpha is enlarged, bicubic."""
         alpha = self.alpha
         if alpha is not None and alpha.shape != pixels.shape[:2]:
@@ -298,6 +302,7 @@ def to_tensor(image: np.ndarray) -> torch.Tensor:
     >>> to_tensor(np.array([[[0, 255, 51]]], np.uint8)).flatten().tolist()
     [-1.0, 1.0, -0.6000000238418579]
     """
+    import torch  # not above: who only reads and writes files need not wait for it
     return torch.from_numpy(image.copy()).permute(2, 0, 1).float().div_(127.5).sub_(1)
 
 
@@ -306,8 +311,9 @@ def to_image(tensor: torch.Tensor) -> np.ndarray:
 
     A fixed range with rounding (not the released SCGAN code's stretch of each image by its own minimum and maximum).
 
+    >>> import torch
     >>> to_image(torch.tensor([-1, 0, 1.5]).view(3, 1, 1)).tolist()
     [[[0, 128, 255]]]
     """
     scaled = tensor.detach().float().add(1).mul(127.5).clamp(0, 255).round()
-    return scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return scaled.byte().permute(1, 2, 0).cpu().numpy()

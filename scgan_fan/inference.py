@@ -17,22 +17,20 @@ from torch import nn
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic
+from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, PRECISIONS
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.face_model import FaceModel
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
-from scgan_fan.faces.detection import DETECTORS, find_and_count
+from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.network_loader import Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER
 
-PRECISIONS = ('float32', 'bfloat16', 'float16', 'auto')
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
-BATCH = 32
-FIDELITY = 0.5
-# At that fidelity, the standard deviation of the Gaussian that parts what is the photograph's from what is made up.
+# At ``FIDELITY``, the standard deviation of the Gaussian that parts what is the photograph's from what is made up.
 # Measured on portraits of 16 to 48 pixels: half a pixel is better for clean ones, one for noisy ones (docs/restore.md).
 LOW = 0.7  # pixels of the photograph
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone

@@ -25,13 +25,13 @@ from torch import nn
 
 from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import ENTRIES, read_checkpoint
+from scgan_fan.choices import CHANNEL_ORDERS
 from scgan_fan.errors import InputError, check_choice, first_line
 from scgan_fan.onnx_session import open_onnx
 from scgan_fan.released_weights import convert_released
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS, find_weights, largest_face
 
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
-CHANNEL_ORDERS = ('rgb', 'bgr')
 OUTPUT_RANGES = ('fixed', 'minmax')
 RELEASED_SIZE = 16
 LARGEST = 1.5  # what the shipped networks reach at least (weights/largest.json)

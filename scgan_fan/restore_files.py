@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scgan_fan.background import Upsampler
+from scgan_fan.choices import VIDEO_SUFFIXES
 from scgan_fan.errors import InputError
 from scgan_fan.face_model import FaceModel
 from scgan_fan.faces.detection import find_and_count
@@ -20,8 +21,6 @@ from scgan_fan.files import is_written
 from scgan_fan.images import file_type, in_8_bits, read_image, read_photo, write_image, write_photo
 from scgan_fan.inference import ENLARGED_ALONE, RestoredFace, RestoredPhoto, face_size, restore, restore_photo
 from scgan_fan.network_loader import Restorer
-from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
-from scgan_fan.video import enlarge_video
 
 SEEN = 1600  # pixels: longer side of a photograph in the picture of before and after
 RESTORED, LEFT = (0, 200, 0), (200, 120, 0)  # colours of boxes
@@ -209,6 +208,7 @@ class Work:
             self._count(result, passed)
             return draw_boxes(result, scale) if self.arguments.draw_box else result.image
 
+        from scgan_fan.video import enlarge_video  # PyAV, for which photographs need not wait
         enlarge_video(source, path, scale, change)
         tqdm.write(f'{path}: faces found {self.found - before[0]} times, restored {self.restored - before[1]} times')
 

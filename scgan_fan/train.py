@@ -6,16 +6,17 @@ done, 1 after an error, 143 or 130 when SIGTERM or SIGINT has stopped it and ``-
 """
 import os
 
-from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
-from scgan_fan.command_line import check_command_line, only_checks, text_of
+from scgan_fan.command_line import check_command_line, parser, text_of
 
 
 def main() -> None:
     """Run BasicSR's training pipeline in the working directory."""
-    if only_checks():
+    if parser(trains=True).parse_args().check:
         print(text_of(check_command_line(trains=True)), end='')
         return
     import basicsr.train
+
+    from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
     compat.mend_train_script(basicsr.train)
     basicsr.train.train_pipeline(os.getcwd())
 

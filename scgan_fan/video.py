@@ -13,7 +13,6 @@ from tqdm import tqdm
 from scgan_fan.errors import InputError
 from scgan_fan.files import written_whole
 
-SUFFIXES = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v')
 COMPLETE = 0.9  # of the duration or the frames that a file announces; one that ends before is truncated
 QUALITY = {'crf': '17'}  # of x264: nearly no loss to be seen
 COLOUR_SPACES = (1, 4, 5, 6, 7, 9)  # of ITU-T H.273, those that are matrices between RGB and YUV

@@ -4,7 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from drawn_faces import draw_face
+from scgan_fan.commands import COMMANDS
+from scgan_fan.images import write_image
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,12 +36,21 @@ def test_a_plain_import_changes_nothing():
                '      {"torch", "torchvision", "basicsr", "cv2"} & sys.modules.keys())') == '0.1.0 True set()'
 
 
-@pytest.mark.parametrize('arguments', ['-h', '--version', 'options -h', 'experiments -h', 'lmdb -h', 'benchmark -h'])
+@pytest.mark.parametrize('arguments', ['-h', '--version', 'prepare ffhq -h', *(f'{name} -h' for name in COMMANDS)])
 def test_help_comes_without_what_takes_seconds_to_import(arguments):
     assert run('import sys; from scgan_fan.commands import main\n'
                f'sys.argv = ["scgan-fan", *"{arguments}".split()]\n'
                'try:\n    main()\nexcept SystemExit:\n    pass\n'
                'print({"torch", "basicsr"} & sys.modules.keys())').endswith('set()')
+
+
+def test_restoring_imports_only_what_it_needs(tmp_path):
+    write_image(tmp_path / 'face.png', draw_face(np.random.default_rng(0), 16)[0])
+    line = ['scgan-fan', 'restore', '-i', str(tmp_path / 'face.png'), '-o', str(tmp_path / 'out')]
+    assert run(f'import sys; from scgan_fan.commands import main\nsys.argv = {line}\n'
+               'print(main(), {"basicsr", "torchvision", "scipy", "spandrel", "av"} & sys.modules.keys())'
+               ).endswith('0 set()')
+    assert (tmp_path / 'out/restored_imgs/face.png').is_file()
 
 
 def test_the_plugin_registers_and_changes_nothing_else():

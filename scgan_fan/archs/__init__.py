@@ -1,4 +1,6 @@
-"""Networks: pure modules without losses, files or devices, registered in BasicSR's ARCH registry."""
+"""Networks: pure modules without losses, files or devices, registered with BasicSR by ``plugin``. Restoring goes
+without BasicSR, whose import takes longer than all else.
+"""
 from scgan_fan.archs.degradation_arch import DegradationNet
 from scgan_fan.archs.discriminator_arch import FaceDiscriminator
 from scgan_fan.archs.fan_arch import FAN

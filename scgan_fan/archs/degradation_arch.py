@@ -2,7 +2,6 @@
 from typing import Any
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.archs.blocks import ResidualBlock, check_size, convolution, halvings, scaled
@@ -40,7 +39,6 @@ def doublings_of(network: str, size: int, scale: int) -> int:
     return doublings
 
 
-@ARCH_REGISTRY.register()
 class DegradationNet(nn.Module):
     """Encoder, bottleneck and pixel-shuffle decoder with noise (papers.md section 2.2; 12,291,896 parameters).
 

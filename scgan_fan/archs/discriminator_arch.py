@@ -3,7 +3,6 @@ from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.archs.blocks import LAST_SIZE, check_size, convolution, halvings, normalized, scaled
@@ -40,7 +39,6 @@ class DiscriminatorBlock(nn.Module):
         return self.conv2(out) + self.skip(self.pool(x))
 
 
-@ARCH_REGISTRY.register()
 class FaceDiscriminator(nn.Module):
     """Six residual blocks, the last ones with pooling down to 4x4, and two linear layers
     (papers.md section 2.4; 15,390,849 parameters for 16 pixels, 15,456,641 for 64).

@@ -4,7 +4,6 @@ Module names are those of the published PyTorch 2D-FAN weights, so that their st
 """
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.errors import InputError, check_choice
@@ -60,7 +59,6 @@ class Hourglass(nn.Module):
         return skip + F.interpolate(low, scale_factor=2, mode='nearest')
 
 
-@ARCH_REGISTRY.register()
 class FAN(nn.Module):
     """Face alignment network (papers.md section 5.1; parameters with 1, 2, 4 stacks: 6,249,668 / 12,106,504 /
     23,820,176).

@@ -5,7 +5,6 @@ and ``FaceDiscriminator``.
 """
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, normalized, scaled
@@ -19,7 +18,6 @@ JUDGE_CHANNELS = 128
 JUDGE_BLOCKS = 5
 
 
-@ARCH_REGISTRY.register()
 class LRGANReleasedDegrader(nn.Module):
     """The High-to-Low variant that the released code flags (1,336,518 parameters).
 
@@ -57,7 +55,6 @@ class LRGANReleasedDegrader(nn.Module):
         return self.body(images + self.noise_weight * noise.view(-1, 1, self.size, self.size))
 
 
-@ARCH_REGISTRY.register()
 class LRGANReleasedDiscriminator(nn.Module):
     """Five blocks of 128 channels, the first ones with average pooling down to 4x4, global pooling and one linear layer
     (1,348,993 parameters for 16 pixels, 1,382,017 for 64).

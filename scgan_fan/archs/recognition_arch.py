@@ -1,7 +1,6 @@
 """dlib's face recognition network: a face in, 128 numbers out that are near for one person and far for two."""
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 SIZE = 150  # pixels, height and width of its input
@@ -9,7 +8,6 @@ CHANNEL_MEAN = (122.782, 117.001, 104.298)  # dlib's input_rgb_image_sized, of v
 STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))  # channels, blocks, halved
 
 
-@ARCH_REGISTRY.register()
 class RecognitionNet(nn.Module):
     """ResNet-29 of dlib (King 2017; dlib's example dnn_face_recognition_ex.cpp), without batch norm: what dlib keeps of
     it, a factor and an offset for each channel, is part of the convolutions' weights here.

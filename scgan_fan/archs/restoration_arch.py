@@ -1,7 +1,6 @@
 """R_LS of SCGAN and the Low-to-High network of LRGAN: a small bad face becomes a sharp one. Used alone at test time."""
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.archs.blocks import ResidualBlock, convolution, halvings, scaled
@@ -39,7 +38,6 @@ class Upsampler(nn.Sequential):
             convolution(channels, channels, 1, bias=True, norm=norm))
 
 
-@ARCH_REGISTRY.register()
 class RestorationNet(nn.Module):
     """Groups of residual blocks with upsampling between them (papers.md section 2.3; 15,463,939 parameters).
 

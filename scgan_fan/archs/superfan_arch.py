@@ -5,7 +5,6 @@ Widths and upsampler are not in the paper: 64 channels and a transposed convolut
 from itertools import pairwise
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, scaled
@@ -40,7 +39,6 @@ def upsampler(channels: int, how: str, kind: str) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, padding=1), nn.PixelShuffle(2), activation_layer(kind))
 
 
-@ARCH_REGISTRY.register()
 class SuperFANNet(nn.Module):
     """Residual blocks at 1x, 2x, 4x the input's size (1,394,883 parameters; with PixelShuffle 1,558,851).
 
@@ -78,7 +76,6 @@ class SuperFANNet(nn.Module):
         return self.output(self.enlarge(x + stem if self.long_skip else x))
 
 
-@ARCH_REGISTRY.register()
 class DCGANCritic(nn.Module):
     """Stride-2 convolutions down to 4x4 and one that sees it all, without batch norm (64 pixels: 2,763,776 parameters).
 

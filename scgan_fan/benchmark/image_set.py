@@ -7,6 +7,7 @@ import numpy as np
 from basicsr.utils.registry import DATASET_REGISTRY
 from tqdm import tqdm
 
+from scgan_fan import plugin  # noqa: F401  (registers everything)
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 

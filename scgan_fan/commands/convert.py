@@ -4,9 +4,8 @@
     scgan-fan convert pretrained_model.pth -o scgan.safetensors
     scgan-fan convert experiments/train_scgan/models/net_g_latest.pth -o net_g_half.pth --half
 """
+from scgan_fan.choices import CHANNEL_ORDERS
 from scgan_fan.commands.line import conversion_parser, ends_in_one_line, positive
-from scgan_fan.convert import convert
-from scgan_fan.network_loader import CHANNEL_ORDERS, scale_of
 
 
 @ends_in_one_line()
@@ -21,6 +20,8 @@ def main() -> int:
     parser.add_argument('--size', type=positive, metavar='PIXELS', help='side of the faces that it was made for; '
                         'default: what the source says')
     arguments = parser.parse_args()
+    from scgan_fan.convert import convert  # takes seconds, which --help need not
+    from scgan_fan.network_loader import scale_of
     weights = convert(arguments.source, arguments.output, arguments.to, arguments.half, arguments.overwrite,
                       arguments.name, arguments.size)
     print(f'{arguments.output}: {weights.name}, x{scale_of(weights.network)}, {weights.channel_order.upper()}, '

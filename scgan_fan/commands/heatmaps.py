@@ -11,10 +11,8 @@ import argparse
 
 import yaml
 
+from scgan_fan.choices import STACKS
 from scgan_fan.commands.line import ends_in_one_line, positive, room
-from scgan_fan.data.heatmap_store import write_heatmaps
-from scgan_fan.device import use_device
-from scgan_fan.losses.heatmap_loss import STACKS, HeatmapLoss
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -53,6 +51,9 @@ def options_block(text: str) -> dict:
 def main() -> int:
     """Write the heatmaps of the command line; returns the exit status."""
     arguments = parse_arguments()
+    from scgan_fan.data.heatmap_store import write_heatmaps  # takes seconds, which --help need not
+    from scgan_fan.device import use_device
+    from scgan_fan.losses.heatmap_loss import HeatmapLoss
     loss = HeatmapLoss(fan=arguments.fan, network=arguments.network, input_size=arguments.input_size,
                        pad=arguments.pad, stacks=arguments.stacks)
     loss.to(use_device(arguments.device))

@@ -8,15 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from scgan_fan.choices import DETECTORS
 from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room
-from scgan_fan.device import use_device
 from scgan_fan.faces.crop import MARGIN
-from scgan_fan.faces.detection import DETECTORS
-from scgan_fan.prepare.collections import BOXES_TO_CROP_BY, COLLECTIONS
-from scgan_fan.prepare.crops import BOXES, Rules
+from scgan_fan.prepare.collections import BOXES, BOXES_TO_CROP_BY, COLLECTIONS
 from scgan_fan.prepare.degrade import PRESETS, degrade
 from scgan_fan.prepare.filters import SHARP
-from scgan_fan.prepare.pipeline import Settings, prepare
 
 EXAMPLES = """examples:
     scgan-fan prepare ffhq datasets/ffhq -o datasets/hr --size 64
@@ -95,6 +92,8 @@ def _add_degrade_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    from scgan_fan.device import use_device  # takes seconds, which --help need not
+    from scgan_fan.prepare.pipeline import prepare
     use_device(arguments.device)
     summary = prepare(_settings(arguments), arguments.output, arguments.workers)
     if summary is None:
@@ -110,7 +109,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
     print(f'see {arguments.output}/report.md and contact_sheet.png')
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
+def _settings(arguments: argparse.Namespace):
+    """The run that is asked for, as ``prepare.pipeline.Settings``."""
+    from scgan_fan.prepare.crops import Rules
+    from scgan_fan.prepare.pipeline import Settings
     least_sharpness = arguments.sharpness
     if least_sharpness is None:
         least_sharpness = SHARP if arguments.size == SHARP_SIZE else 0

@@ -12,19 +12,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scgan_fan.background import load_upsampler
+from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, MIN_FACE, PRECISIONS, VIDEO_SUFFIXES
 from scgan_fan.commands.line import ends_in_one_line, factor, positive
-from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
-from scgan_fan.face_model import FaceModel
 from scgan_fan.faces.crop import MARGIN
-from scgan_fan.faces.detection import DETECTORS, MIN_FACE, load_detector
 from scgan_fan.images import SUFFIXES
-from scgan_fan.inference import BATCH, FIDELITY, PRECISIONS
-from scgan_fan.network_loader import load_restorer
-from scgan_fan.restore_files import Work
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
-from scgan_fan.video import SUFFIXES as VIDEO_SUFFIXES
 
 EXAMPLES = """examples:
   scgan-fan restore -i holiday.jpg
@@ -103,6 +96,12 @@ def run(arguments: argparse.Namespace) -> int:
         InputError: nothing can be begun: no input, no weights, no such device or detector.
     """
     inputs, passed = find_inputs(arguments.input)
+    from scgan_fan.background import load_upsampler  # these take seconds, which --help and a wrong -i need not
+    from scgan_fan.device import choose_device
+    from scgan_fan.face_model import FaceModel
+    from scgan_fan.faces.detection import load_detector
+    from scgan_fan.network_loader import load_restorer
+    from scgan_fan.restore_files import Work
     load_detector(arguments.detector)  # complain now instead of at each file
     device = choose_device(arguments.device)
     restorer = load_restorer(arguments.weights, device)

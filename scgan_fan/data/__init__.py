@@ -1,7 +1,7 @@
 """Where images come from: folders and LMDBs, the datasets made of them, and the writer of LMDBs.
 
 ``image_source``     reads a folder, an LMDB, or several of them one after another
-``*_dataset``        what option files name under ``datasets``; importing this package registers them with BasicSR
+``*_dataset``        what option files name under ``datasets``, registered with BasicSR when they are imported
 ``dataset_options``  the keys and values that a dataset's block in an option file may have
 ``augment``          random changes of training faces: where they lie, and their colours
 ``degradations``     from a sharp face to a bad one of fewer pixels
@@ -13,9 +13,3 @@
 ``heatmap_store``    the heatmaps of HR faces, drawn once
 ``whole_folder``     what both write: all of it or, after a kill at any moment, nothing that counts
 """
-from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
-from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
-from scgan_fan.data.paired_face_dataset import PairedFaceDataset
-from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
-
-__all__ = ['LandmarkFaceDataset', 'LowResolutionFaceDataset', 'PairedFaceDataset', 'UnpairedFaceDataset']

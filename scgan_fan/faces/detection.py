@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scgan_fan.choices import DETECTORS, MIN_FACE
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import align
 from scgan_fan.faces.crop import Face, tilt
@@ -15,8 +16,6 @@ from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
 from scgan_fan.faces.paste import cut_square, round_square
 from scgan_fan.faces.tiles import best_of_each
 
-DETECTORS = ('centerface', 'retinaface', 'dlib')
-MIN_FACE = 10  # pixels: crops of faces of 12 come out as 10 to 14
 LARGE = 3_000_000  # pixels: larger photographs are not enlarged unless asked, which takes a quarter of the time
 MOST_TILTED, LEAST_TILTED = 60, 30  # degrees: of heads that are upright, and surely upright
 TURNED = 'lying or upside down (--turned restores them)'

@@ -7,13 +7,12 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 
 from scgan_fan.checkpoint import content_hash
+from scgan_fan.choices import STACKS, Stacks
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.precision import at_least_float32
 
-Stacks = Literal['last', 'first', 'mean']
 Distance = Literal['l2', 'l1']
-STACKS = get_args(Stacks)
 
 
 @LOSS_REGISTRY.register()

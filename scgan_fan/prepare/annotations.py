@@ -14,7 +14,6 @@ import struct
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from scgan_fan.errors import InputError
 
@@ -44,6 +43,7 @@ def read_annotation(path: str | Path) -> np.ndarray:
 
 
 def _parse_mat(data: bytes) -> np.ndarray:
+    import scipy.io  # takes seconds, which --help need not
     content = scipy.io.loadmat(io.BytesIO(data), variable_names=['pt3d_68', 'pt2d'])
     return content['pt3d_68' if 'pt3d_68' in content else 'pt2d'][:2].T  # AFLW2000-3D's pt2d are AFLW's 21 points
 

@@ -246,6 +246,7 @@ COLLECTIONS: dict[str, Callable[[Path], Iterator[Record]]] = {
     'wider_val': read_wider_val, 'boxes': read_boxes, 'ls3d_w': read_ls3d_w, '300w_lp': read_300w_lp,
     'aflw2000_3d': read_aflw2000_3d, 'aflw': read_aflw,
 }
+BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the collection's own boxes
 BOXES_TO_CROP_BY = ('wider', 'wider_val', 'boxes')
 
 

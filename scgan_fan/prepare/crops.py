@@ -6,20 +6,20 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from scgan_fan.choices import MIN_FACE
 from scgan_fan.data.sizes import side_with_room
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import BOX_RULES, Face, crop_box, crop_by_box, tilt
-from scgan_fan.faces.detection import MIN_FACE, find_faces
+from scgan_fan.faces.detection import find_faces
 from scgan_fan.faces.paste import Square, cut_levelled, round_square
 from scgan_fan.images import read_image, reason_of, write_image
 from scgan_fan.prepare.annotations import read_annotation
-from scgan_fan.prepare.collections import KnownFace, Record
+from scgan_fan.prepare.collections import BOXES, KnownFace, Record
 from scgan_fan.prepare.filters import perceptual_hash, sharpness
 
 AROUND = 1.0  # of a known box's longer side: how far around it a detector looks
 MOST_OUTSIDE = 0.1  # of a crop's area beyond the border of the photograph
-BOXES = 'boxes'  # in place of a detector: the crop rule is applied to the collection's own boxes
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ from urllib.parse import unquote
 import numpy as np
 from tqdm import tqdm
 
-from scgan_fan.data.augment import read_crop
-from scgan_fan.data.degradations import Degradation
 from scgan_fan.data.image_source import check_outside, open_source
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.images import write_image
@@ -46,6 +44,8 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     Raises:
         InputError: an unknown preset, an image that is too small or damaged, or a folder that cannot be written.
     """
+    from scgan_fan.data.augment import read_crop
+    from scgan_fan.data.degradations import Degradation  # these import torch, which --help need not
     check_choice('preset', preset, PRESETS)
     source, side = open_source(sharp), SCALE * size
     check_outside(output, sharp)

@@ -30,8 +30,8 @@ from scgan_fan.device import device_in_use, use_device
 from scgan_fan.errors import InputError
 from scgan_fan.files import is_written, write_arrays, write_text
 from scgan_fan.prepare import report
-from scgan_fan.prepare.collections import KnownFace, Record, read_collection
-from scgan_fan.prepare.crops import BOXES, Candidate, Rules, cut_faces, file_name
+from scgan_fan.prepare.collections import BOXES, KnownFace, Record, read_collection
+from scgan_fan.prepare.crops import Candidate, Rules, cut_faces, file_name
 from scgan_fan.prepare.filters import NearDuplicates, in_validation
 
 

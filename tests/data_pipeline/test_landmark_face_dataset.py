@@ -4,9 +4,8 @@ import pytest
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from scgan_fan.data import LandmarkFaceDataset
 from scgan_fan.data.degradations import downsample
-from scgan_fan.data.landmark_face_dataset import fan_crop
+from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset, fan_crop
 from scgan_fan.errors import InputError
 from scgan_fan.faces.landmarks import MIRRORED
 from scgan_fan.images import to_image

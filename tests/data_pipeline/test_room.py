@@ -10,18 +10,15 @@ import torch
 from PIL import Image
 
 from drawn_faces import draw_face
-from scgan_fan.data import (
-    LandmarkFaceDataset,
-    LowResolutionFaceDataset,
-    PairedFaceDataset,
-    UnpairedFaceDataset,
-    unpaired_face_dataset,
-)
+from scgan_fan.data import unpaired_face_dataset
 from scgan_fan.data.augment import Augmentation, middle_crop, read_crop
 from scgan_fan.data.draws import EpochDraws
 from scgan_fan.data.image_source import hash_pixels, open_source
+from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
 from scgan_fan.data.lmdb_writer import write_lmdb
-from scgan_fan.data.unpaired_face_dataset import AUGMENTS
+from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
+from scgan_fan.data.paired_face_dataset import PairedFaceDataset
+from scgan_fan.data.unpaired_face_dataset import AUGMENTS, UnpairedFaceDataset
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image, to_tensor, write_image
 

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scgan_fan.data import LowResolutionFaceDataset, PairedFaceDataset, UnpairedFaceDataset
 from scgan_fan.data.augment import crop_transform, read_crop
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.landmark_files import read_landmarks
+from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
+from scgan_fan.data.paired_face_dataset import PairedFaceDataset
+from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import BOX_RULES, FOREHEAD, crop_box, crop_by_box
 from scgan_fan.faces.paste import cut_levelled, cut_square
