@@ -11,7 +11,7 @@ from killing import kill_at
 from photos import PAINT, Painter, painted, photo
 from PIL import Image
 
-from scgan_fan import restore_files
+from scgan_fan import network_loader, restore_files
 from scgan_fan.commands import restore as command
 from scgan_fan.images import in_8_bits, read_image, read_photo, write_image
 
@@ -21,7 +21,7 @@ SQUARE = (100, 80, 60)  # of the face
 @pytest.fixture
 def restore(monkeypatch, tmp_path):
     """Runs the command with a painter in the restorer's stead; gives the exit status."""
-    monkeypatch.setattr(command, 'load_restorer', lambda path, device: Painter())
+    monkeypatch.setattr(network_loader, 'load_restorer', lambda path, device: Painter())
     (tmp_path / 'net.pth').touch()
 
     def run(*line) -> int:
@@ -253,7 +253,7 @@ def test_nothing_can_begin(line, said, inputs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(inputs)
     write_image(inputs / 'a.png', photo([]))
     if '--bg_upsampler' in line:
-        monkeypatch.setattr(command, 'load_restorer', lambda path, device: Painter())
+        monkeypatch.setattr(network_loader, 'load_restorer', lambda path, device: Painter())
         line += ('--weights', 'net.pth')
     monkeypatch.setattr(sys, 'argv', ['scgan-fan restore', *line, '-o', 'out'])
     assert command.main() == 2
