@@ -207,7 +207,8 @@ def compare(region: np.ndarray, truth: np.ndarray, lpips: str | None) -> list[fl
     """``MEASURES``."""
     pair = region[..., ::-1], truth[..., ::-1]
     error = np.square(region.astype(float) - truth).mean()
-    return [calculate_lpips(*pair, weights=lpips), 10 * np.log10(255**2 / max(error, 1e-3)), calculate_identity(*pair)]
+    figures = calculate_lpips(*pair, weights=lpips), 10 * np.log10(255**2 / max(error, 1e-3)), calculate_identity(*pair)
+    return [float(figure) for figure in figures]
 
 
 def table(cells: dict, former: dict):
