@@ -36,6 +36,7 @@ from scgan_fan.device import device_in_use, use_device_of
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.inference import BATCH, face_size, restore
 from scgan_fan.network_loader import load_restorer
+from scgan_fan.run_position import POSITION
 from scgan_fan.shipped import DEFAULT_RESTORER
 
 PLAIN = {'precision': 'float32', 'channels_last': False, 'compile': None, 'judge_jointly': False}
@@ -184,6 +185,7 @@ def bench_loading(opt: dict, arguments: argparse.Namespace) -> dict:
     """Pairs per second of the loader alone, without a training beside it, from the first batch on."""
     data = opt['datasets']['train']
     dataset, batch = build_dataset(data), data['batch_size_per_gpu']
+    POSITION.resume()  # steps that were measured before were of no epoch
     sampler = EnlargedSampler(dataset, 1, 0, -(-(LOADED_BATCHES + 1) * batch // len(dataset)))
     loader = build_dataloader(dataset, data, num_gpu=1, sampler=sampler, seed=opt['manual_seed'])
 

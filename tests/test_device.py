@@ -22,6 +22,7 @@ from scgan_fan.faces.detectors import retinaface
 from scgan_fan.metrics import calculate_identity, calculate_landmark_confidence, calculate_lpips, features, remembered
 from scgan_fan.metrics.distribution import calculate_fid
 from scgan_fan.metrics.validation import Metric
+from scgan_fan.models import schema
 
 GPU_IS_THERE = ('torch.cuda.is_available', lambda: True)
 
@@ -196,7 +197,7 @@ def test_processes_of_a_training_without_gpu_do_not_speak_by_nccl(monkeypatch, t
     monkeypatch.setattr('torch.distributed.init_process_group', lambda backend, **options: groups.append(backend))
     monkeypatch.setattr(compat.dist_util, '_init_dist_pytorch', lambda backend, **options: groups.append(backend))
     monkeypatch.setattr(command_line, 'read_options', lambda path: {})
-    monkeypatch.setattr(command_line, 'check_options', lambda options, trains: {'num_gpu': options['num_gpu']})
+    monkeypatch.setattr(schema, 'check_options', lambda options, trains: {'num_gpu': options['num_gpu']})
     monkeypatch.setattr(sys, 'argv', ['train', '-opt', 'any.yml'])
     compat.start_processes_without_gpu()
     for num_gpu in (1, 0):

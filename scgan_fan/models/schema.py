@@ -117,9 +117,9 @@ def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, 
 
 @functools.cache
 def _parameters(target, given: tuple[str, ...], more: tuple) -> type[Block]:
-    """The options that something callable, and the summary of a metric, may have."""
+    """The options that something callable, and what sums up a metric, may have."""
     fields: dict[str, Any] = dict(more)
-    for source in (target, getattr(target, 'summary', None)):
+    for source in (target, getattr(target, 'summary', None), getattr(target, 'prepare', None)):
         for each in inspect.signature(source).parameters.values() if source else ():
             if each.name not in given and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
                 fields[each.name] = (_kind(source, each), ... if each.default is each.empty else each.default)

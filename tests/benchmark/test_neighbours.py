@@ -25,7 +25,7 @@ def results(benchmark_file, tmp_path):
 
 
 def test_images_of_the_first_identities(results):
-    pictures, identities = neighbours._collect(results, 'people', 2)
+    pictures, identities = neighbours._collect(results, 'people', results.sets['people'], 2)
     assert list(pictures) == ['HR', 'bicubic'] and identities == ['0'] * 4 + ['1'] * 4
     assert all(len(images) == 8 for images in pictures.values())
 

@@ -6,6 +6,7 @@ import pytest
 from runs import OPTIONS, read_options, small, train_here
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.models import time_budget
+from scgan_fan.models.semi_cycle_model import SemiCycleModel
 from scgan_fan.models.time_budget import KEPT, TimeBudget
 
 
@@ -37,14 +38,16 @@ def test_a_run_ends_in_time_and_goes_on_with_what_is_left(faces, tmp_path, monke
     opt['train'].update(total_iter=1000, time_budget=1 / (1 - KEPT), scheduler={
         'type': 'CosineAnnealingRestartLR', 'periods': [1000], 'restart_weights': [1], 'eta_min': 1e-7})
     opt['val']['val_freq'] = 1000
+    validated = []
+    monkeypatch.setattr(SemiCycleModel, 'validation', lambda model, loader, iteration, *_, **__: validated.append(
+        (len(loader.dataset), iteration)))
     opt['logger'].update(print_freq=1, save_checkpoint_freq=3)
     run = tmp_path / 'experiments' / opt['name']
     clock.ticks = 8  # seconds of 60 a look: one when it begins, one in each iteration, one in each state that is saved
     with pytest.raises(SystemExit) as end:
         train_here(opt, tmp_path, monkeypatch)
     assert end.value.code == 0
-    log = next(run.glob('*.log')).read_text()
-    assert (run / 'models' / 'net_degrade_hl_latest.pth').is_file() and '# psnr' in log
+    assert (run / 'models' / 'net_degrade_hl_latest.pth').is_file() and validated == [(2, 6)]
     first, last = (read_checkpoint(run / 'training_states' / f'{number}.state') for number in (3, 6))
     rates = [state['optimizers']['degrade_hl']['param_groups'][0]['lr'] for state in (first, last)]
     assert rates[0] > rates[1] and first['schedulers'][0]['last_epoch'] in (399, 400) and last['time_spent'] > 48
