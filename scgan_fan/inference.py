@@ -26,7 +26,7 @@ from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
-from scgan_fan.network_loader import Restorer, load_restorer
+from scgan_fan.network_loader import LARGEST, Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER
 
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
@@ -157,8 +157,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
         detector, min_face, turned: see ``faces.detection.find_faces``.
         margin: of the crop around the face, see ``faces.crop.crop_box``; as in the restorer's training.
         only_center_face: restore the face nearest to the middle of the photograph alone.
-        force: also restore faces that are larger than those for which the restorer is better than bicubic enlargement
-            (``Restorer.largest``).
+        force: also restore faces that are larger than ``Restorer.largest``.
         fidelity: 0 to 1: the photograph's own frequencies are kept up to a limit that rises with it. 0 keeps hardly
             more than the colours, 1 everything: bicubic enlargement.
         face_model: restores the larger faces.
@@ -207,7 +206,9 @@ def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, lar
     small = [index for index, crop in enumerate(crops) if crop.side <= largest]
     chosen = np.array([pixels[index] for index in small], np.uint8).reshape(-1, size, size, 3)
     restored = dict(zip(small, restore(chosen, restorer, precision, batch)))
-    reason = f'larger than {largest:.0f} pixels: {restorer.name} would not make it better'
+    reason = f'larger than {largest:.0f} pixels' + (
+        f': {restorer.name} would not make it better' if restorer.measured else
+        f', {LARGEST} times what the network was made for; --force restores it too')
     return [RestoredFace(face, crop, cut, restored[index], low=_low(crop, LOW, fidelity)) if index in restored
             else RestoredFace(face, crop, cut, reason=reason)
             for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]

@@ -53,7 +53,7 @@ class Restorer(nn.Module):
             -1 and 1, as the released codes of SCGAN and LRGAN do when they save one. SCGAN's also truncates to 8 bit
             where ``images.to_image`` rounds.
         largest: side of a face's crop in a photograph, pixels, up to which the result was measured to be better than
-            bicubic enlargement; None: not measured, ``LARGEST`` times ``size``.
+            bicubic enlargement; None: nobody measured it (``measured`` is false), ``LARGEST`` times ``size`` is taken.
     """
 
     def __init__(self, network: nn.Module, name: str, scale: int, size: int | None = None, channel_order: str = 'rgb',
@@ -67,6 +67,7 @@ class Restorer(nn.Module):
         self.size = size
         self.channel_order = channel_order
         self.output_range = output_range
+        self.measured = largest is not None
         self.largest = largest or LARGEST * (size or RELEASED_SIZE)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

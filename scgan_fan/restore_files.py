@@ -112,7 +112,7 @@ class Work:
                  face_model: FaceModel | None):
         self.arguments = arguments
         self.results = Results(arguments)
-        self.size = face_size(restorer)
+        self.size, self.largest = face_size(restorer), restorer.largest
         self.restore = functools.partial(restore, restorer=restorer, precision=arguments.precision,
                                          batch=arguments.batch)
         self.find = functools.partial(find_and_count, detector=arguments.detector, min_face=arguments.min_face,
@@ -164,7 +164,7 @@ class Work:
         """Lines for people, what failed last."""
         yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
         if self.restored < self.found:
-            yield ('the others are only enlarged: they are too large to gain by it; --face_model restores such, '
+            yield (f'the others are larger than {self.largest:.0f} pixels and only enlarged; --face_model restores such, '
                    '--force takes the same network')
         yield from (f'{count} faces were passed over: {reason}' for reason, count in self.passed.items())
         if self.already:

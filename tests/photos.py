@@ -25,7 +25,7 @@ PAINT = np.random.default_rng(1).integers(0, 256, (64, 64), dtype=np.uint8)[...,
 class Painter(nn.Module):
     """A stand-in for a restorer: every face becomes ``PAINT``, noise, of which pasting keeps the fine part."""
 
-    name, scale, size, largest = 'painter', 4, 16, 64
+    name, scale, size, largest, measured = 'painter', 4, 16, 64, True
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, 16, 16) -> (N, 3, 64, 64)."""

@@ -124,6 +124,12 @@ def test_larger_faces_are_only_enlarged():
     assert all(face.restored is not None for face in restore_photo(image, restorer(60), 1, force=True).faces)
 
 
+def test_nobody_measured_a_network_of_ones_own(monkeypatch):
+    monkeypatch.setattr(Painter, 'measured', False)
+    face, = restore_photo(photo([(40, 60, 120)]), restorer(24), 1).faces
+    assert face.reason == 'larger than 24 pixels, 1.5 times what the network was made for; --force restores it too'
+
+
 def test_only_the_face_in_the_middle():
     image = photo([(10, 20, 60), (140, 100, 40)])
     face, = restore_photo(image, Painter(), 1, only_center_face=True).faces

@@ -51,6 +51,7 @@ def test_networks_of_this_package(tmp_path, network_class, options, scale, suffi
     assert found.items() >= {'type': network_class.__name__, **options}.items()
     restorer = load_restorer(path)
     assert (restorer.scale, restorer.size, restorer.name) == (scale, None, network_class.__name__)
+    assert (restorer.largest, restorer.measured) == (24, False)
     images = noise(2, 3, 8, 12)
     assert torch.allclose(restorer(images), network(images).clamp(-1, 1), atol=1e-6)
 

@@ -19,6 +19,7 @@ def test_every_file_is_whole_small_and_has_a_card():
 def test_restorers_are_found_by_their_names(name):
     restorer = load_restorer(name)
     assert (restorer.scale, restorer.size, restorer.channel_order) == (4, 16, 'rgb')
+    assert restorer.measured
 
 
 def test_a_damaged_file_is_refused(tmp_path, monkeypatch):

@@ -227,6 +227,13 @@ def test_force_warns(restore, inputs, tmp_path, capsys):
     assert 'warning: --force: painter makes faces of more than 64 pixels worse' in shown and '1 restored' in shown
 
 
+def test_force_knows_no_more_than_was_measured(restore, inputs, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(Painter, 'measured', False)
+    write_image(inputs / 'sharp.png', photo([(60, 40, 140)]))
+    assert restore('-i', inputs, '-o', tmp_path / 'out', '--force') == 0
+    assert 'was not measured, and may make faces of more than 64 pixels worse' in capsys.readouterr().out
+
+
 def test_boxes_are_drawn(restore, inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(Painter, 'largest', 80)
     write_image(inputs / 'a.png', photo([(20, 30, 60), (160, 60, 120)]))
