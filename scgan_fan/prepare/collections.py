@@ -16,9 +16,11 @@ import numpy as np
 
 from scgan_fan.data.image_source import list_images, make_key, make_unique
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.faces.crop import BOX_RULES
 from scgan_fan.files import read_text
 from scgan_fan.prepare.annotations import find_annotation
+
+
+BOX_KINDS = ('landmarks', 'wider', 'detector')  # the rules of ``faces.crop.BOX_RULES`` that training data is cut by
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class KnownFace:
     """
 
     box: tuple[float, float, float, float] | None = None  # left, top, right and bottom
-    box_of: str = 'landmarks'  # by which of ``faces.crop.BOX_RULES`` it is cropped
+    box_of: str = 'landmarks'  # of ``BOX_KINDS``: by which of ``faces.crop.BOX_RULES`` it is cropped
     points: np.ndarray | None = None  # (5, 2): the eyes, that on the left first, the nose and the corners of the mouth
     landmarks: np.ndarray | None = None  # (68, 2)
     annotation: str | None = None  # file to read the landmarks from
@@ -164,7 +166,7 @@ def read_boxes(root: Path) -> Iterator[Record]:
                          'hold') from error
     faces: dict[str, list[KnownFace]] = {}
     for key, box, kind, five in zip(keys, boxes, kinds, points):
-        check_choice(f'{path}: box_of', str(kind), BOX_RULES)
+        check_choice(f'{path}: box_of', str(kind), BOX_KINDS)
         if key not in images:
             raise InputError(f'{path}: {key} is no image of {root}; remove its face, or give the folder of all images')
         faces.setdefault(key, []).append(KnownFace(_box(box), str(kind), five))

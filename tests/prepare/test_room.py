@@ -227,6 +227,7 @@ def test_several_faces_of_an_image_and_groups(tmp_path, drawn):
     ({'name': ['0', '9']}, 'in.npz: 9 is no image of .*in; remove its face'),
     ({'box': np.zeros((2, 5))}, 'in.npz: no boxes can be read from it'), ({'box_of': None}, "read from it .'box_of'"),
     ({'box_of': 'mine'}, "box_of: unknown value 'mine'; choose one of landmarks, wider, detector"),
+    ({'box_of': 'centerface'}, "unknown value 'centerface'"), ({'box_of': 'dlib'}, "unknown value 'dlib'"),
     ({'points': np.zeros((2, 68, 2))}, 'no boxes can be read'), ({'photo': ['a', 'b', 'c']}, 'no boxes can be read')])
 def test_a_table_that_does_not_fit(tmp_path, change, message):
     for number in range(2):
