@@ -53,7 +53,7 @@ def export(source: str | Path, target: str | Path, format: str = 'onnx', half: b
     source = find_weights(source)
     if source.suffix.lower() == '.onnx':
         raise InputError(f'{source}: is exported already; give the checkpoint that it was made of')
-    restorer = load_restorer(source, channel_order=channel_order)
+    restorer = load_restorer(source, 'cpu', channel_order)
     faces = [_faces(2, RELEASED_SIZE // 2), _faces(1, restorer.size or RELEASED_SIZE)]  # half precision is slow on CPUs
     expected = [restorer(batch) for batch in faces]
     dtype = torch.float16 if half else torch.float32

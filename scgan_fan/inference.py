@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, PRECISIONS
-from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.face_model import FaceModel
 from scgan_fan.faces.alignment import find_landmarks
@@ -90,7 +89,7 @@ def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str =
     if faces.ndim != 4 or faces.shape[3] != 3 or faces.dtype != np.uint8:
         raise InputError(f'restore: {faces.dtype} array of shape {faces.shape}; give uint8 (N, height, width, 3)')
     if not isinstance(restorer, nn.Module):
-        restorer = load_restorer(restorer, device_in_use())
+        restorer = load_restorer(restorer)
     device = next((parameter.device for parameter in restorer.parameters()), torch.device('cpu'))
     dtype = choose_precision(precision, device)
     _, height, width, _ = faces.shape
@@ -170,7 +169,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
     if not 0 <= fidelity <= 1 or not (scale is None or scale >= 1):
         raise InputError(f'restore_photo: fidelity {fidelity}, scale {scale}; give 0 to 1, and 1 or more')
     if not isinstance(restorer, nn.Module):
-        restorer = load_restorer(restorer, device_in_use())
+        restorer = load_restorer(restorer)
     seen = in_8_bits(image)
     passed: Counter[str] = Counter()
     if faces is None:

@@ -26,6 +26,7 @@ from torch import nn
 from scgan_fan.archs import RestorationNet, SuperFANNet
 from scgan_fan.checkpoint import ENTRIES, read_checkpoint
 from scgan_fan.choices import CHANNEL_ORDERS
+from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError, check_choice, first_line
 from scgan_fan.onnx_session import open_onnx
 from scgan_fan.released_weights import convert_released
@@ -87,13 +88,14 @@ class Restorer(nn.Module):
         return images.flip(1) if self.channel_order == 'bgr' else images
 
 
-def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device = 'cpu',
+def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device | None = None,
                   channel_order: str | None = None, output_range: str | None = None) -> Restorer:
     """The restorer in a file, in evaluation mode, without gradients of its weights. It computes in float32.
 
     Args:
         path: a file, see the module for what is read; or the name of a network that comes with the package.
-        device: where the network runs. ONNX files run on the CPU.
+        device: where the network runs. Default: ``device_in_use()``, a GPU where there is one; ONNX files run on the
+            CPU alone.
         channel_order: ``rgb`` or ``bgr``: what the network was trained on. Default: what the file says; ``bgr`` for
             the released SCGAN (papers.md section 2.7), ``rgb`` for everything else.
         output_range: ``fixed`` (default) or ``minmax``; see Restorer.
@@ -105,7 +107,9 @@ def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.devic
     if path.suffix.lower() == '.onnx':
         network: nn.Module
         network, facts = _load_onnx(path, device)
+        device = 'cpu'
     else:
+        device = device or device_in_use()
         weights = read_weights(path)
         network = build(weights, path)
         facts = {'name': weights.name, 'scale': scale_of(weights.network), 'size': weights.size,
@@ -351,8 +355,8 @@ class OnnxNetwork(nn.Module):
                              'it anew') from error
 
 
-def _load_onnx(path: Path, device: str | torch.device) -> tuple[OnnxNetwork, dict]:
-    if str(device) != 'cpu':
+def _load_onnx(path: Path, device: str | torch.device | None) -> tuple[OnnxNetwork, dict]:
+    if str(device or 'cpu') != 'cpu':
         raise InputError(f'{path}: ONNX files run on the CPU here; give device cpu, or the checkpoint instead of it')
     network = OnnxNetwork(path.read_bytes(), str(path))
     try:

@@ -164,8 +164,8 @@ class Work:
         """Lines for people, what failed last."""
         yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
         if self.restored < self.found:
-            yield (f'the others are larger than {self.largest:.0f} pixels and only enlarged; --face_model restores such, '
-                   '--force takes the same network')
+            yield (f'the others are larger than {self.largest:.0f} pixels and only enlarged; --face_model restores '
+                   'such, --force takes the same network')
         yield from (f'{count} faces were passed over: {reason}' for reason, count in self.passed.items())
         if self.already:
             yield f'{self.already} files are restored already; --overwrite makes them again'

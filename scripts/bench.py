@@ -164,7 +164,7 @@ def bench_step(opt: dict, arguments: argparse.Namespace) -> dict:
 
 def bench_restoring(opt: dict, arguments: argparse.Namespace) -> dict:
     """Faces per second: one by one, and in batches as ``scgan-fan restore`` does."""
-    restorer = load_restorer(arguments.weights, device_in_use())
+    restorer = load_restorer(arguments.weights)
     side = face_size(restorer)
     faces = np.random.default_rng(0).integers(0, 256, (FACES, side, side, 3), np.uint8)
 

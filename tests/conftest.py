@@ -55,6 +55,12 @@ def no_device_is_said(monkeypatch) -> None:
 
 
 @pytest.fixture
+def on_the_cpu(monkeypatch, no_device_is_said) -> None:
+    """Networks are loaded to the processor where nothing else is said, also on a machine with a GPU."""
+    monkeypatch.setattr('scgan_fan.device._in_use', torch.device('cpu'))
+
+
+@pytest.fixture
 def semi_cycle() -> dict:
     """Options of a small SCGAN, without a heatmap block; a copy to change."""
     return copy.deepcopy(SEMI_CYCLE)

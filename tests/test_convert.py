@@ -17,6 +17,9 @@ from scgan_fan.errors import InputError
 from scgan_fan.network_loader import load_restorer, read_weights
 
 
+pytestmark = pytest.mark.usefixtures('on_the_cpu')
+
+
 @pytest.fixture(scope='module')
 def scgan(tmp_path_factory):
     """A released SCGAN checkpoint in float64, as the reference was computed."""

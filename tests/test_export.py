@@ -16,6 +16,9 @@ from scgan_fan.export import export
 from scgan_fan.network_loader import load_restorer
 
 
+pytestmark = pytest.mark.usefixtures('on_the_cpu')
+
+
 @pytest.fixture
 def checkpoint(tmp_path):
     torch.save({'params': small().state_dict()}, tmp_path / 'net_g.pth')

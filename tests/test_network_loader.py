@@ -20,6 +20,7 @@ from scgan_fan.archs import FAN, DegradationNet, RestorationNet, SuperFANNet
 from scgan_fan.errors import InputError
 from scgan_fan.network_loader import Restorer, load_restorer, read_weights
 
+pytestmark = pytest.mark.usefixtures('on_the_cpu')
 LRGAN = {'norm': 'batch', 'relu_skip': False}
 
 
@@ -152,6 +153,14 @@ def test_onnx_on_another_device_or_of_another_program(onnx_file):
     onnx.save(model, onnx_file)
     with pytest.raises(InputError, match=r"scgan-fan export did not write \(inputs: images \['batch', 3"):
         load_restorer(onnx_file)
+
+
+def test_the_device_in_use_is_the_default(tmp_path, onnx_file, monkeypatch):
+    monkeypatch.setattr('scgan_fan.device._in_use', torch.device('meta'))  # stands for a GPU
+    path = saved(tmp_path / 'net.pth', small().state_dict())
+    assert {parameter.device.type for parameter in load_restorer(path).parameters()} == {'meta'}
+    assert {parameter.device.type for parameter in load_restorer(path, 'cpu').parameters()} == {'cpu'}
+    assert load_restorer(onnx_file)(noise(1, 3, 8, 8)).device.type == 'cpu'
 
 
 # ---- what cannot be used ----

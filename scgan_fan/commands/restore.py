@@ -49,8 +49,8 @@ def parse_arguments() -> argparse.Namespace:
         'spandrel-extra-arches), weights that spandrel reads')
     add('--aligned', action='store_true', help='every image is one face, cropped as in training')
     add('--only_center_face', action='store_true', help='restore the face nearest to the middle alone')
-    add('--force', action='store_true', help='restore larger faces by the same network, too; those that come with the package '
-        'make them worse')
+    add('--force', action='store_true', help='restore larger faces by the same network, too; those that come '
+        'with the package make them worse')
     add('--detector', default=DETECTORS[0], choices=DETECTORS, help='of faces. Default: %(default)s')
     add('--min_face', type=positive, metavar='PIXELS',
         help=f'leave out faces whose crop has a smaller side; more is faster. Default: {MIN_FACE}, but photographs of '
@@ -106,7 +106,7 @@ def run(arguments: argparse.Namespace) -> int:
     from scgan_fan.restore_files import Work
     device = use_device(arguments.device)
     load_detector(arguments.detector)  # complain now instead of at each file
-    restorer = load_restorer(arguments.weights, device)
+    restorer = load_restorer(arguments.weights, None if arguments.device == 'auto' else device)
     face_model = FaceModel(arguments.face_model, device) if arguments.face_model else None
     if arguments.force:
         what = 'makes' if restorer.measured else 'was not measured, and may make'

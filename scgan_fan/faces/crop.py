@@ -17,10 +17,10 @@ class BoxRule(NamedTuple):
     lowered: float
 
 
-# By whose box it is. CenterFace's has two rules: training data of boxes alone (``prepare boxes``) is cut by 'detector', by
-# which the mean of faces turned in all directions lies as that of sharp ones does; a face found in a photograph is cut by
-# 'centerface', which is better for the single face. 'wider' and 'detector' are measured: the mean of faces cut so,
-# levelled beyond 10 degrees, registers with that of sharp faces cut by their landmarks at scale 1.00 and shift 0
+# By whose box it is. CenterFace's has two rules: training data of boxes alone (``prepare boxes``) is cut by 'detector',
+# by which the mean of faces turned in all directions lies as that of sharp ones does; a face found in a photograph is
+# cut by 'centerface', which is better for the single face. 'wider' and 'detector' are measured: the mean of faces cut
+# so, levelled beyond 10 degrees, registers with that of sharp faces cut by their landmarks at scale 1.00 and shift 0
 # (normalized grey values; correlation 0.96, WIDER).
 BOX_RULES = {
     'landmarks': BoxRule(MARGIN, 0),  # box of the landmarks with the forehead above it: what ``crop_box`` squares

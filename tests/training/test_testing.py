@@ -45,7 +45,7 @@ def test_the_average_is_tested_as_it_is_restored_with(tested, faces, key):
     results = tested(opt)
     found = read_image(results / 'visualization/real_lr/000000_test_scgan_fan.png')
     with torch.no_grad():
-        restored = load_restorer(WEIGHTS)(to_tensor(read_image(faces / 'val_lr/000000.png'))[None])
+        restored = load_restorer(WEIGHTS, 'cpu')(to_tensor(read_image(faces / 'val_lr/000000.png'))[None])
     assert np.array_equal(found, to_image(restored[0])) == (key is None)
     log, = results.glob('*.log')
     text = log.read_text()
