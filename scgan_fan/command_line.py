@@ -2,8 +2,6 @@
 import argparse
 import os
 
-import yaml
-
 from scgan_fan.errors import InputError
 from scgan_fan.options import force, read_options
 
@@ -47,18 +45,7 @@ def check_command_line(trains: bool) -> dict:
         checked = check_options(options, trains)
     except InputError as error:
         raise InputError(f'{arguments.opt}: {error}') from error
-    if checked['num_gpu'] == 0:
+    if checked.get('num_gpu') == 0:
         from scgan_fan.device import use_device
         use_device('cpu')  # before processes are started, which are other ones on GPUs
     return checked
-
-
-def text_of(options: dict) -> str:
-    """Options as YAML, in their order."""
-    return yaml.safe_dump(_plain(options), sort_keys=False, allow_unicode=True)
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

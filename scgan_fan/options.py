@@ -193,5 +193,16 @@ def make_whole(copy: Path, original: str | Path) -> None:
     """
     head, tag, _ = copy.read_text(encoding='utf-8').partition(f'\n{BASED_ON}')
     if tag:
-        options = {key: value for key, value in read_options(original).items() if key != 'plugin'}
-        copy.write_text(f'{head}\n{PLUGIN}\n{yaml.safe_dump(options, sort_keys=False)}', encoding='utf-8')
+        copy.write_text(f'{head}\n{text_of(read_options(original))}', encoding='utf-8')
+
+
+def text_of(options: dict) -> str:
+    """Options as a file that BasicSR reads, too: the plugin first, then the others in their order."""
+    others = {key: _plain(value) for key, value in options.items() if key != 'plugin'}
+    return f'{PLUGIN}\n{yaml.safe_dump(others, sort_keys=False, allow_unicode=True)}'
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,5 @@
 """What a training leaves, in few small files: for machines that give little back."""
+import glob
 import io
 import json
 import platform
@@ -22,12 +23,14 @@ def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
 
     Args:
         run: its folder, ``experiments/NAME``.
-        target: folder of the pieces ``NAME.zip.00``, ``.01`` ...; ``cat NAME.zip.* > NAME.zip`` joins them.
+        target: folder of the pieces ``NAME.zip.00``, ``.01`` ...; ``cat NAME.zip.* > NAME.zip`` joins them. Those of
+            an earlier archive are removed.
         piece: their size in bytes.
 
     Raises:
         InputError: the run has no ``net_g_latest.pth``, or it or the pieces cannot be read or written.
     """
+    run = run.resolve()  # a name for '.', too
     weights = run / 'models' / 'net_g_latest.pth'
     if not weights.is_file():
         raise InputError(f'{weights}: is not there; a run is packed when it has trained a network_g to its end')
@@ -40,12 +43,23 @@ def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
             file.write(path, path.relative_to(run))
         file.writestr('versions.json', json.dumps(versions(), indent=1))
     content = archive.getvalue()
+    _remove_pieces(target, run.name)
     pieces: list[Path] = []
     for start in range(0, len(content), piece):
         pieces.append(target / f'{run.name}.zip.{len(pieces):02d}')
         with written_whole(pieces[-1]) as file:
             file.write(content[start:start + piece])
     return pieces
+
+
+def _remove_pieces(target: Path, name: str) -> None:
+    """Those of a larger archive would be joined to the new ones."""
+    for piece in target.glob(f'{glob.escape(name)}.zip.[0-9]*'):
+        try:
+            piece.unlink()
+        except OSError as error:
+            raise InputError(f'{piece}: this earlier piece cannot be removed ({error.strerror}); name another folder'
+                             ) from error
 
 
 def versions() -> dict:

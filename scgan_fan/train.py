@@ -5,21 +5,31 @@ Experiments and logs land in the working directory, not beside the installed Bas
 done, 1 after an error, 143 or 130 when SIGTERM or SIGINT has stopped it and ``--auto_resume`` continues it.
 """
 import os
+import sys
 
-from scgan_fan.command_line import check_command_line, parser, text_of
+from scgan_fan.command_line import check_command_line, parser
+from scgan_fan.commands.line import ends_in_one_line
+from scgan_fan.options import text_of
 
 
-def main() -> None:
-    """Run BasicSR's training pipeline in the working directory."""
+@ends_in_one_line()
+def check() -> int:
+    """Print the options with all defaults; returns the exit status."""
+    print(text_of(check_command_line(trains=True)), end='')
+    return 0
+
+
+def main() -> int:
+    """Run BasicSR's training pipeline in the working directory; returns the exit status."""
     if parser(trains=True).parse_args().check:
-        print(text_of(check_command_line(trains=True)), end='')
-        return
+        return check()
     import basicsr.train
 
     from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
     compat.mend_train_script(basicsr.train)
     basicsr.train.train_pipeline(os.getcwd())
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

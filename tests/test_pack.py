@@ -2,6 +2,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,6 +40,18 @@ def test_pieces_join_to_all_of_it(run, tmp_path):
     average = torch.load(run / 'models' / 'net_g_latest.pth')['params_ema']
     for name, value in restorer.network.state_dict().items():
         assert torch.allclose(value, average[name].to(value.dtype), rtol=1e-3, atol=1e-6), name
+
+
+def test_pieces_of_a_larger_archive_are_gone(run, tmp_path, monkeypatch):
+    out = tmp_path / 'out'
+    assert len(pack(run, out, piece=20_000)) > len(pack(run, out, piece=100_000))
+    (out / 'mine.zip').touch()  # joined
+    (out / 'mine2.zip.09').touch()  # another run's
+    monkeypatch.chdir(run)
+    pieces = pack(Path('.'), out, piece=200_000)
+    assert {path.name for path in out.iterdir()} == {'mine.zip', 'mine2.zip.09', *(piece.name for piece in pieces)}
+    archive = zipfile.ZipFile(io.BytesIO(b''.join(path.read_bytes() for path in sorted(out.glob('mine.zip.*')))))
+    assert archive.testzip() is None and 'mine.safetensors' in archive.namelist()
 
 
 def test_a_run_without_a_restoration_network(run, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import basicsr
 import pytest
 import yaml
+from basicsr.utils.options import ordered_yaml
 
 from runs import OPTIONS, run, write_options
 from scgan_fan import compat, train
@@ -14,7 +15,7 @@ from scgan_fan.command_line import check_command_line
 from scgan_fan.errors import InputError
 from scgan_fan.models import schema
 from scgan_fan.models.schema import check_options
-from scgan_fan.options import read_options, read_value
+from scgan_fan.options import PLUGIN, read_options, read_value
 
 FILES = sorted(str(path.relative_to(OPTIONS)) for path in OPTIONS.rglob('*.yml') if path.parent.name != 'benchmark')
 SHIPPED = read_options(OPTIONS / 'train_scgan_fan_cpu.yml')
@@ -117,9 +118,13 @@ def test_check_prints_the_resolved_options_and_does_nothing_else(checked, capsys
     monkeypatch.chdir(tmp_path)
     resolved = checked(SHIPPED, '--check', '--force_yml', 'train:total_iter=7')
     train.main()
-    printed = yaml.safe_load(capsys.readouterr().out)
+    text = capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {'mine.yml'}
+    (tmp_path / 'printed.yml').write_text(text)
+    printed = read_options(tmp_path / 'printed.yml')
     assert printed['train']['total_iter'] == 7 and printed['train']['frozen'] == []
-    assert printed.keys() == resolved.keys() and {path.name for path in tmp_path.iterdir()} == {'mine.yml'}
+    assert printed.keys() == resolved.keys() and check_options(printed) == resolved
+    assert PLUGIN in text.splitlines() and yaml.load(text, ordered_yaml()[0])['plugin'] == 'scgan_fan'
 
 
 # ---- what is wrong: 60 files by mutation ----
@@ -244,6 +249,13 @@ def test_no_option_file(tmp_path, monkeypatch, content, said):
     ('train:ema_deccay=0.9', 'did you mean ema_decay?'), ('train:ema_decay=-1', 'ema_decay: -1 is not')])
 def test_mistakes_on_the_command_line(line, entry, said):
     assert said in line(SHIPPED, '--force_yml', entry)
+
+
+def test_check_ends_in_one_line(tmp_path):
+    path = write_options(tmp_path / 'mine.yml', changed('train.total_iter'))
+    checked = run(['-m', 'scgan_fan.train', '--check', '-opt', str(path)], OPTIONS.parent, check=False)
+    assert (checked.returncode, checked.stdout) == (1, '')
+    assert checked.stderr == f'error: {path}: train: total_iter: is missing; add it\n'
 
 
 def test_a_launcher_that_has_not_launched(line, monkeypatch):
