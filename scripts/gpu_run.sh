@@ -6,7 +6,7 @@
 #
 # Needs an environment with the package, pytest and its tests: pip install '.[test]'. Set PYTHON to use another than python3.
 set -uo pipefail
-(($# == 3)) || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
+(($# == 3)) && [[ $3 =~ ^[1-9][0-9]*$ ]] || { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 2; }
 options=$1 out=$2 minutes=$3 python=${PYTHON:-python3}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export PYTHONPATH=$here${PYTHONPATH:+:$PYTHONPATH}
@@ -15,7 +15,7 @@ started=$SECONDS
 name=$("$python" -c 'import sys; from scgan_fan.options import read_options; print(read_options(sys.argv[1])["name"])' "$options")
 
 # Tests and speed have a tenth and a sixth of the time; what they do not reach is not done.
-timeout $((minutes * 6)) "$python" -m pytest -q -x "$here"/tests/{archs,faces,losses,metrics,models,test_device.py} \
+timeout $((minutes * 6)) "$python" -m pytest -q "$here"/tests/{archs,faces,losses,metrics,models,test_device.py} \
     -k "cuda or on_a_gpu" -c "$here/pyproject.toml" \
     -p no:cacheprovider >"$out/tests.txt" 2>&1
 echo "tests: exit status $?"

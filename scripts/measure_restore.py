@@ -5,6 +5,7 @@ photograph, and the photograph is blurred, made noisy or compressed. The region 
 enlarged to 128 pixels, is compared with the portrait's: LPIPS, PSNR, and the cosine of dlib's embeddings. A face that
 is not found counts as it came out. Intervals: 95 %, bootstrap over the faces, of the difference to bicubic enlargement.
 
+    pip install '.[measure]'
     python scripts/measure_restore.py PORTRAITS --lpips lpips_alex_full.pth --save now.json -o table.md
     python scripts/measure_restore.py PORTRAITS --lpips lpips_alex_full.pth --former former.json ...   # a third column
     python scripts/measure_restore.py PORTRAITS --lpips lpips_alex_full.pth --largest   # of changed networks

@@ -265,7 +265,7 @@ class FaceModel(BaseModel):
         position = first_decides(self.time_budget.position())
         if position >= self.opt['train']['total_iter']:
             self._finish()
-        advance(self.schedulers, position)
+        advance(self.schedulers, max(position, current_iter - 1))  # where they would be without a budget, at least
 
     def _leave(self, number: int) -> None:
         """Save what is not saved and exit as a program that a signal has ended, with 128 + its number: the training is
@@ -282,9 +282,10 @@ class FaceModel(BaseModel):
             self.save(POSITION.epoch, self.trained_iter)
         self.save(-1, -1)
         get_root_logger().info(f'The time budget is used up after iteration {self.trained_iter}.')
-        for phase, options in self.opt['datasets'].items():
+        for phase, options in self.opt['datasets'].items() if self.opt.get('val') else ():
             if phase.startswith('val'):
-                self.validation(SimpleNamespace(dataset=build_dataset(options)), self.trained_iter, None)
+                dataset = build_dataset(options)
+                self.validation(SimpleNamespace(dataset=dataset), self.trained_iter, None, self.opt['val']['save_img'])
         sys.exit(0)
 
     def get_current_log(self) -> OrderedDict:
