@@ -60,9 +60,9 @@ model = SimpleNamespace(opt=opt, is_train=False, feed_data=feed, test=lambda: No
 
 def report(model, results, *_):
     found.setdefault('fid', []).append(results['fid'])
-    time.sleep(4)
+    time.sleep(12)
 face_model.report = report
-_set_pg_timeout(timedelta(seconds=2))
+_set_pg_timeout(timedelta(seconds=8))
 found['seen'] = []
 for _ in range(2):
     face_model.FaceModel.validation(model, SimpleNamespace(dataset=Tested()), 1, None)
