@@ -19,7 +19,7 @@ from tqdm import tqdm
 from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, PRECISIONS
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.face_model import FaceModel
+from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
@@ -141,7 +141,7 @@ class RestoredPhoto:
 def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_RESTORER, scale: float | None = None, *,
                   faces: list[Face] | None = None, detector: str = DETECTORS[0], min_face: float | None = None,
                   turned: bool = False, margin: float = MARGIN, only_center_face: bool = False, force: bool = False,
-                  fidelity: float = FIDELITY, face_model: FaceModel | None = None,
+                  fidelity: float = FIDELITY, face_model: LargeFaceRestorer | None = None,
                   upsampler: Upsampler = enlarge_bicubic, precision: str = 'float32',
                   batch: int = BATCH) -> RestoredPhoto:
     """Restore the faces in a photograph that are small enough to gain by it. Where no face is, the result is the
@@ -213,7 +213,7 @@ def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, lar
             for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
 
 
-def _restore_large(image: np.ndarray, face: Face, model: FaceModel, fidelity: float) -> RestoredFace:
+def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:
     crop = model.crop(image, face)
     pixels = cut_crop(image, crop, model.size)
     return RestoredFace(face, crop, pixels, model(pixels, fidelity), low=_low(crop, LOW_OF_MODEL * crop.side, fidelity))

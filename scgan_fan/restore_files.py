@@ -13,7 +13,7 @@ from tqdm import tqdm
 from scgan_fan.background import Upsampler
 from scgan_fan.choices import VIDEO_SUFFIXES
 from scgan_fan.errors import InputError
-from scgan_fan.face_model import FaceModel
+from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.faces.tracking import Tracker
@@ -109,7 +109,7 @@ class Work:
     """
 
     def __init__(self, arguments: argparse.Namespace, restorer: Restorer, upsampler: Upsampler,
-                 face_model: FaceModel | None):
+                 face_model: LargeFaceRestorer | None):
         self.arguments = arguments
         self.results = Results(arguments)
         self.size, self.largest = face_size(restorer), restorer.largest

@@ -100,14 +100,14 @@ def run(arguments: argparse.Namespace) -> int:
     inputs, passed = find_inputs(arguments.input)
     from scgan_fan.background import load_upsampler  # these take seconds, which --help and a wrong -i need not
     from scgan_fan.device import use_device
-    from scgan_fan.face_model import FaceModel
+    from scgan_fan.large_faces import LargeFaceRestorer
     from scgan_fan.faces.detection import load_detector
     from scgan_fan.network_loader import load_restorer
     from scgan_fan.restore_files import Work
     device = use_device(arguments.device)
     load_detector(arguments.detector)  # complain now instead of at each file
     restorer = load_restorer(arguments.weights, None if arguments.device == 'auto' else device)
-    face_model = FaceModel(arguments.face_model, device) if arguments.face_model else None
+    face_model = LargeFaceRestorer(arguments.face_model, device) if arguments.face_model else None
     if arguments.force:
         what = 'makes' if restorer.measured else 'was not measured, and may make'
         print(f'warning: --force: {restorer.name} {what} faces of more than {restorer.largest:.0f} pixels worse than '

@@ -43,9 +43,14 @@ def align(image: np.ndarray, faces: list[Face]) -> list[Face]:
 
 
 def _by_landmarks(landmarks: np.ndarray, score: float) -> Face:
-    points = np.stack([landmarks[part].mean(axis=0) for part in FIVE_POINTS])
+    points = five_points(landmarks)
     crop = crop_landmarks(landmarks, tilt(points), margin=1)
     return Face((crop.x, crop.y, crop.x + crop.side, crop.y + crop.side), points, score, 'landmarks')
+
+
+def five_points(landmarks: np.ndarray) -> np.ndarray:
+    """Eyes, nose and corners of the mouth (5, 2) of 68 landmarks (68, 2)."""
+    return np.stack([landmarks[part].mean(axis=0) for part in FIVE_POINTS])
 
 
 def crop_landmarks(landmarks: np.ndarray, angle: float = 0, margin: float = MARGIN) -> Crop:

@@ -20,10 +20,11 @@ from torchvision.transforms.functional import normalize
 from tqdm import tqdm
 
 import scgan_fan
-from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only, written_whole
+from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only
 from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.files import write_array
 from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.perceptual import load_lpips
@@ -156,8 +157,7 @@ def reference_features(reference: tuple[str, ...], network: str, weights: str | 
         return None
     rows = np.stack(vectors)
     try:
-        with written_whole(path) as file:
-            np.save(file, rows)
+        write_array(path, rows)
     except InputError as error:
         get_root_logger().warning(f'Features of the reference set are not kept: {error}')
     return rows

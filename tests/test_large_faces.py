@@ -8,9 +8,9 @@ import torch
 from photos import Painter, painted, photo
 from torch import nn
 
-from scgan_fan import face_model
+from scgan_fan import large_faces
 from scgan_fan.errors import InputError
-from scgan_fan.face_model import ALIGNED, FaceModel
+from scgan_fan.large_faces import ALIGNED, LargeFaceRestorer
 from scgan_fan.faces.crop import Face
 from scgan_fan.inference import restore_photo
 
@@ -24,10 +24,10 @@ class Noise(nn.Module):
 
 
 @pytest.fixture
-def model(monkeypatch) -> FaceModel:
+def model(monkeypatch) -> LargeFaceRestorer:
     network = SimpleNamespace(model=Noise(), purpose='FaceSR', scale=1)
-    monkeypatch.setattr(face_model, 'load_spandrel', lambda path, device, option: network)
-    return FaceModel('any.pth', torch.device('cpu'))
+    monkeypatch.setattr(large_faces, 'load_spandrel', lambda path, device, option: network)
+    return LargeFaceRestorer('any.pth', torch.device('cpu'))
 
 
 @pytest.mark.parametrize('angle, scale', [(0, 0.2), (35, 0.3), (-120, 0.5)])
@@ -67,6 +67,6 @@ def test_networks_that_restore_no_faces(tmp_path):
     from spandrel.architectures.ESRGAN import ESRGAN
     torch.save(ESRGAN(num_filters=8, num_blocks=1, scale=4).state_dict(), tmp_path / 'net.pth')
     with pytest.raises(InputError, match='--face_model: .*net.pth: ESRGAN is no restorer of faces'):
-        FaceModel(str(tmp_path / 'net.pth'), torch.device('cpu'))
+        LargeFaceRestorer(str(tmp_path / 'net.pth'), torch.device('cpu'))
     with pytest.raises(InputError, match='--face_model: .*no such file'):
-        FaceModel(str(tmp_path / 'none.pth'), torch.device('cpu'))
+        LargeFaceRestorer(str(tmp_path / 'none.pth'), torch.device('cpu'))

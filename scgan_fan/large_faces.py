@@ -7,16 +7,15 @@ import torch
 
 from scgan_fan.background import load_spandrel
 from scgan_fan.errors import InputError
-from scgan_fan.faces.alignment import find_landmarks
+from scgan_fan.faces.alignment import find_landmarks, five_points
 from scgan_fan.faces.crop import Crop, Face
 
 SIZE = 512  # pixels
 # Eyes, nose and corners of the mouth in the aligned face: facexlib's FaceRestoreHelper, which all of them are used with
 ALIGNED = np.array([(192.98, 239.95), (318.90, 240.19), (256.63, 314.02), (201.26, 371.41), (313.09, 371.15)])
-FIVE = (range(36, 42), range(42, 48), (30,), (48,), (54,))  # the same of the 68 landmarks
 
 
-class FaceModel:
+class LargeFaceRestorer:
     """A network that restores faces of ``SIZE`` pixels.
 
     Args:
@@ -42,7 +41,7 @@ class FaceModel:
         points = face.points
         if points is None:
             landmarks, _ = find_landmarks(image, [face.crop()])
-            points = np.stack([landmarks[0][list(indices)].mean(axis=0) for indices in FIVE])
+            points = five_points(landmarks[0])
         matrix, _ = cv2.estimateAffinePartial2D(points, ALIGNED, method=cv2.LMEDS)
         inverse = cv2.invertAffineTransform(matrix)
         x, y = inverse @ (SIZE / 2, SIZE / 2, 1)
