@@ -94,7 +94,7 @@ make_lmdb() {
     fi
     echo "storing $inputs in $out"
     rm -f "$out.inputs"
-    run lmdb "$inputs" --output "$out" --size "$3" --overwrite  # continues what was interrupted
+    run lmdb "$inputs" --output "$out" --size "$3" --overwrite
     echo "$listing" >"$out.inputs"
     echo "  $(wc -l <"$out/meta_info.txt") faces"
 }

@@ -20,7 +20,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-@ends_in_one_line()
+@ends_in_one_line(stopped='the same command continues')
 def main() -> int:
     """Run the benchmark of the command line and print its tables; returns the exit status."""
     arguments = parse_arguments()

@@ -54,7 +54,7 @@ def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
     return parser
 
 
-def ends_in_one_line(failed: int = 1, stopped: str = 'the same command continues') -> Callable:
+def ends_in_one_line(failed: int = 1, stopped: str = 'nothing is left half-written') -> Callable:
     """Let a ``main()`` end with one line and an exit status where the input cannot be used, or at Ctrl-C (130).
 
     Args:

@@ -129,7 +129,7 @@ def _degrade(arguments: argparse.Namespace) -> None:
     print(f'{arguments.output}: {count} images')
 
 
-@ends_in_one_line()
+@ends_in_one_line(stopped='the same command continues')
 def main() -> int:
     """Do what the command line says; returns the exit status."""
     arguments = parse_arguments()
