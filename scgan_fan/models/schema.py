@@ -69,6 +69,12 @@ BY_NAME = {  # of parameters that BasicSR does not annotate, and ranges that a s
 }
 
 
+def _grows(interval: tuple) -> tuple:
+    if interval[0] > interval[1]:
+        raise ValueError(f'{list(interval)}: the first is above the second')
+    return interval
+
+
 class Block(BaseModel):
     """A block of an option file: no other keys than its own, no value of another type; ``~`` counts as absent."""
 
@@ -210,6 +216,7 @@ class SemiCycleTrain(Train):
     forward_weight: Weight = 1.0
     backward_weight: Weight = 0.05
     clean_share: Annotated[float, number(0, 1)] = 0
+    blur_synthetic: Annotated[tuple[Weight, Weight], Strict(False), AfterValidator(_grows)] | None = None
     cycle_grad: Literal['detached', 'through'] = 'detached'
     shared_parts: Literal['all'] | list[str] | None = None
 

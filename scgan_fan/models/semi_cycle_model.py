@@ -19,8 +19,10 @@ from scgan_fan.models.adversarial import (adversarial_term, discriminator_loss, 
 from scgan_fan.models.face_model import NOISE, FaceModel
 from scgan_fan.models.networks import share_parts
 from scgan_fan.models.schema import SemiCycleTrain
+from scgan_fan.models.synthetic_lr import gaussian_blur, partly_clean
 from scgan_fan.precision import at_least_float32
 
+BLUR = 2  # what a draw is for; see FaceModel.draw
 
 @dataclass
 class Cycles:
@@ -61,6 +63,8 @@ class SemiCycleModel(FaceModel):
     - ``cycle_grad``: ``detached`` (released code: each network learns from its own output alone) or ``through``;
     - ``clean_share``: share of the sharp faces that R_LS restores from their average-pooled version instead of D_HL's,
       so that faces of good small photographs are no stranger to it than bad ones; ours, 0 in the papers;
+    - ``blur_synthetic``: least and most sigma, in pixels of LR, of a Gaussian blur of I_sL before R_LS restores it,
+      drawn for each face, so that R_LS meets all the blur of real faces; ours, absent in the papers;
     - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them).
     """
 
@@ -106,15 +110,23 @@ class SemiCycleModel(FaceModel):
 
     def generate(self, current_iter: int) -> list[Cycles]:
         """Both cycles' images of the fed batch, by microbatches."""
+        draws = self.draw_noise(current_iter), self.draw_blur(current_iter)
         return [self.run_cycles(*microbatch)
-                for microbatch in self.microbatches(self.gt, self.lq, self.draw_noise(current_iter), self.heatmaps)]
+                for microbatch in self.microbatches(self.gt, self.lq, *draws, self.heatmaps)]
 
     def draw_noise(self, current_iter: int) -> torch.Tensor:
         """z of this process's samples, (batch, noise_dim)."""
         return self.draw(NOISE, current_iter, torch.randn, self.networks[self.degraders[0]].noise_dim)
 
+    def draw_blur(self, current_iter: int) -> torch.Tensor | None:
+        """The sigma of each sample's ``blur_synthetic``, (batch,)."""
+        if self.blur_synthetic is None:
+            return None
+        least, most = self.blur_synthetic
+        return least + (most - least) * self.draw(BLUR, current_iter, torch.rand)
+
     def run_cycles(self, real_hr: torch.Tensor, real_lr: torch.Tensor, noise: torch.Tensor,
-                   heatmaps: torch.Tensor | None = None) -> Cycles:
+                   blur: torch.Tensor | None = None, heatmaps: torch.Tensor | None = None) -> Cycles:
         """Generate the images of both cycles; the same noise serves both, as in the released code."""
         restore: Any = self.networks.get('g')
         stop = torch.Tensor.detach if self.cycle_grad == 'detached' else torch.nn.Identity()
@@ -123,18 +135,13 @@ class SemiCycleModel(FaceModel):
             if 'degrade_hl' in self.networks:  # forward cycle: HR -> LR -> HR
                 cycles.synthetic_lr = self.networks['degrade_hl'](real_hr, noise)
                 if restore is not None:
-                    cycles.sr_synthetic = restore(self.partly_clean(stop(cycles.synthetic_lr), real_hr))
+                    lr = stop(cycles.synthetic_lr)
+                    lr = lr if blur is None else gaussian_blur(lr, blur)
+                    cycles.sr_synthetic = restore(partly_clean(lr, real_hr, self.clean_share))
             if 'degrade_sl' in self.networks:  # backward cycle: LR -> HR -> LR
                 cycles.sr_real = restore(real_lr)
                 cycles.redegraded_lr = self.networks['degrade_sl'](stop(cycles.sr_real), noise)
         return cycles
-
-    def partly_clean(self, synthetic_lr: torch.Tensor, real_hr: torch.Tensor) -> torch.Tensor:
-        """What R_LS restores in the forward cycle: the first faces average-pooled (``clean_share``), the rest I_sL."""
-        clean = round(self.clean_share * len(real_hr))
-        if not clean:
-            return synthetic_lr
-        return torch.cat([F.avg_pool2d(real_hr[:clean], self.opt['scale']), synthetic_lr[clean:]])
 
     def train_discriminators(self, batch: list[Cycles], current_iter: int) -> dict[str, torch.Tensor]:
         """A step of every discriminator on images that pass no gradient back; returns their losses."""
@@ -228,6 +235,7 @@ class SemiCycleModel(FaceModel):
         self.forward_weight = options['forward_weight']
         self.backward_weight = options['backward_weight']
         self.clean_share = options['clean_share']
+        self.blur_synthetic = options['blur_synthetic']
         super().init_training(options)
         self.degraders = [name for name in ('degrade_hl', 'degrade_sl') if name in self.networks]
         if len({self.networks[name].noise_dim for name in self.degraders}) > 1:

@@ -141,6 +141,7 @@ OTHER_TYPE = [
     ('network_g', 'RestorationNet'), ('network_g.width', '0.5'), ('network_degrade_hl.relu_skip', 'true'),
     ('path.pretrain_network_g', 1), ('train.total_iter', 2.5), ('train.channels_last', 1), ('train.optim_d.lr', '1e-4'),
     ('train.optim_g.betas', 0.9), ('train.adv_l1_opt.loss_weight', '1e-1'), ('train.forward_weight', [1.0]),
+    ('train.blur_synthetic', 0.5), ('train.blur_synthetic', [0.9, 0.2]), ('train.blur_synthetic', [-1, 1]),
     ('val.metrics', ['psnr']), ('logger.use_tb_logger', 'yes')]
 REMOVED = [
     'model_type', 'scale', 'datasets', 'datasets.train', 'network_g', 'path', 'train', 'train.scheduler',

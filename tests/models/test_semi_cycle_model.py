@@ -8,6 +8,7 @@ from scgan_fan.archs.blocks import NORMS
 from scgan_fan.errors import InputError
 from scgan_fan.models.adversarial import discriminators_rest
 from scgan_fan.models.semi_cycle_model import SemiCycleModel
+from scgan_fan.models.synthetic_lr import gaussian_blur
 
 
 def build(options: dict, seed: int = 0) -> SemiCycleModel:
@@ -187,6 +188,20 @@ def test_a_share_of_the_faces_is_restored_from_a_clean_version(semi_cycle, batch
     cycles = model.run_cycles(model.gt, model.lq, model.draw_noise(1))
     pooled = torch.nn.functional.avg_pool2d(batch['gt'], 4)
     assert torch.equal(seen[0], torch.cat([pooled[:clean], cycles.synthetic_lr[clean:]]))
+
+
+def test_what_d_hl_gives_is_blurred_before_it_is_restored(semi_cycle, batch):
+    semi_cycle['train'].update(clean_share=0.25, blur_synthetic=[0.2, 0.9])
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    seen = []
+    model.networks['g'].register_forward_pre_hook(lambda network, inputs: seen.append(inputs[0]))
+    sigmas = model.draw_blur(5)
+    assert sigmas.min() >= 0.2 and sigmas.max() <= 0.9 and len(sigmas.unique()) == 4
+    assert torch.equal(sigmas, model.draw_blur(5)) and not torch.equal(sigmas, model.draw_blur(6))
+    cycles = model.generate(5)[0]
+    assert torch.equal(seen[0][1:], gaussian_blur(cycles.synthetic_lr, sigmas)[1:])  # the first is clean
+    assert torch.equal(seen[1], batch['lq'])  # real faces are as they are
 
 
 def test_zero_centered_penalty_in_a_step(semi_cycle, batch):
