@@ -15,7 +15,8 @@ def partly_clean(synthetic_lr: torch.Tensor, real_hr: torch.Tensor, share: float
     clean = round(share * len(real_hr))
     if not clean:
         return synthetic_lr
-    return torch.cat([F.adaptive_avg_pool2d(real_hr[:clean], synthetic_lr.shape[-2:]), synthetic_lr[clean:]])
+    scale = real_hr.shape[-1] // synthetic_lr.shape[-1]
+    return torch.cat([F.avg_pool2d(real_hr[:clean], scale), synthetic_lr[clean:]])
 
 
 def gaussian_blur(images: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:

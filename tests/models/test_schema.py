@@ -141,7 +141,6 @@ OTHER_TYPE = [
     ('network_g', 'RestorationNet'), ('network_g.width', '0.5'), ('network_degrade_hl.relu_skip', 'true'),
     ('path.pretrain_network_g', 1), ('train.total_iter', 2.5), ('train.channels_last', 1), ('train.optim_d.lr', '1e-4'),
     ('train.optim_g.betas', 0.9), ('train.adv_l1_opt.loss_weight', '1e-1'), ('train.forward_weight', [1.0]),
-    ('train.blur_synthetic', 0.5), ('train.blur_synthetic', [0.9, 0.2]), ('train.blur_synthetic', [-1, 1]),
     ('val.metrics', ['psnr']), ('logger.use_tb_logger', 'yes')]
 REMOVED = [
     'model_type', 'scale', 'datasets', 'datasets.train', 'network_g', 'path', 'train', 'train.scheduler',
@@ -181,6 +180,8 @@ def test_there_are_60():
 @pytest.mark.parametrize('where, value, said', [
     ('train.cycle_gard', 'through', 'train: cycle_gard: unknown option; did you mean cycle_grad?'),
     ('train.judge_joinly', True, 'train: judge_joinly: unknown option; did you mean judge_jointly?'),
+    ('train.blur_synthetic', [0.9, 0.2], 'train: blur_synthetic: [0.9, 0.2]: the first is above the second'),
+    ('train.blur_synthetic', [-1, 1], 'train: blur_synthetic: 0: -1 is not a finite number from 0'),
     ('train.ema_deccay', 0.9, 'train: ema_deccay: unknown option; did you mean ema_decay?'),
     ('train.total_iters', 5, 'train: total_iters: unknown option; did you mean total_iter?'),
     ('network_foo', {'type': 'FAN'}, 'network_foo: unknown option; did you mean network_fan?'),
