@@ -227,7 +227,7 @@ def test_mistakes(line, where, value, said):
     ('network_g.type', 'network_g: type is missing; name a network'),
     ('train.total_iter', 'train: total_iter: is missing'), ('val.val_freq', 'val: val_freq: is missing'),
     ('datasets.train.batch_size_per_gpu', 'datasets: train: batch_size_per_gpu: is missing'),
-    ('datasets.train.dataroot_gt', 'datasets: train: UnpairedFaceDataset: option dataroot_gt is missing')])
+    ('datasets.train.dataroot_gt', 'datasets: train: UnpairedFaceDataset: dataroot_gt: is missing')])
 def test_missing(line, where, said):
     assert line(changed(where)).startswith(said)
 
