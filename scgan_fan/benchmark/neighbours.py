@@ -1,6 +1,7 @@
 """Do restored faces lie beside the true ones? A t-SNE plot after SCGAN's Fig 3 (papers.md section 7)."""
 import io
 import itertools
+from typing import Annotated
 from urllib.parse import unquote
 
 import numpy as np
@@ -8,16 +9,22 @@ from PIL import Image
 
 from scgan_fan.benchmark.image_set import ImageSet
 from scgan_fan.benchmark.results import Results
-from scgan_fan.data.dataset_options import Options
 from scgan_fan.errors import InputError
 from scgan_fan.metrics.features import feature_network, in_batches
+from scgan_fan.schema_types import Count, Whole, block_of, number
 
-DEFAULTS = {'network': 'resnet101', 'weights': None, 'identities': 10, 'perplexity': 30, 'seed': 0}
 TRUTH = 'HR'
 MARKERS = 'osD^vPX*<>'
 
 
-def plot(results: Results, block: dict | None) -> np.ndarray | None:
+def plot(results: Results, block: dict) -> np.ndarray | None:
+    """``plot_identities`` of an option block; InputError where the block is wrong, or its network cannot be had."""
+    return plot_identities(results, **dict(block_of(plot_identities, given=('results',)).read(block, 'tsne')))
+
+
+def plot_identities(results: Results, dataset: str, network: str = 'resnet101', weights: str | None = None,
+                    identities: Count = 10, perplexity: Annotated[float, number(1)] = 30,
+                    seed: Whole = 0) -> np.ndarray | None:
     """One point for each image of the first identities: the true one and what each method made of it.
 
     An image's identity is the folder that it lies in. Distances between far points of a t-SNE mean nothing: the metric
@@ -25,27 +32,22 @@ def plot(results: Results, block: dict | None) -> np.ndarray | None:
 
     Args:
         results: of the benchmark.
-        block: ``dataset``; ``network`` (resnet101, SCGAN's, or another of ``metrics.features``) and its ``weights``;
-            ``identities`` (10), ``perplexity`` (30, less where there are few images), ``seed`` (0). None: no plot.
+        network: resnet101, SCGAN's, or another of ``metrics.features``, with its ``weights``.
+        identities: how many.
+        perplexity: less where there are few images.
 
     Returns:
-        uint8 RGB picture; None where nothing was run or asked for. InputError where the block is wrong, or its network
-        cannot be had.
+        uint8 RGB picture; None where nothing was run.
     """
-    if block is None:
-        return None
-    options = Options('tsne', block, DEFAULTS, ('dataset',))
-    dataset = options['dataset']
     if dataset not in results.sets:
         raise InputError(f'tsne: dataset: {dataset!r} is not among the datasets')
     images = results.sets[dataset]
     if isinstance(images, str):
         return None
-    pictures, identities = _collect(results, dataset, images, options.whole_number('identities'))
-    network = feature_network(options['network'], options['weights'])
-    vectors = in_batches(network, itertools.chain.from_iterable(pictures.values()))
-    points = _project(vectors, options.number('perplexity', least=1), options.whole_number('seed', least=0))
-    return _draw(dict(zip(pictures, np.split(points, len(pictures)))), identities)
+    pictures, of_image = _collect(results, dataset, images, identities)
+    vectors = in_batches(feature_network(network, weights), itertools.chain.from_iterable(pictures.values()))
+    points = _project(vectors, perplexity, seed)
+    return _draw(dict(zip(pictures, np.split(points, len(pictures)))), of_image)
 
 
 def _collect(results: Results, dataset: str, images: ImageSet,

@@ -26,7 +26,8 @@ def write(results: Results, out: Path) -> list[Path]:
                                    if not of_dataset.metrics)]
     pictures = {out / f'comparison_{name}.png': grid(results, name) for name in results.outcomes}
     try:
-        pictures[out / 'tsne.png'] = neighbours.plot(results, results.options['tsne'])
+        if results.options['tsne'] is not None:
+            pictures[out / 'tsne.png'] = neighbours.plot(results, results.options['tsne'])
     except InputError as reason:  # no reason to lose the rest
         notes.append(f'tsne.png was not drawn: {reason}')
     written = {out / 'results.md': markdown(results, tables, notes),

@@ -2,7 +2,7 @@
 
 ``image_source``     reads a folder, an LMDB, or several of them one after another
 ``*_dataset``        what option files name under ``datasets``, registered with BasicSR when they are imported
-``dataset_options``  the keys and values that a dataset's block in an option file may have
+``face_dataset``     what the datasets share, and what their blocks in an option file may hold
 ``augment``          random changes of training faces: where they lie, and their colours
 ``degradations``     from a sharp face to a bad one of fewer pixels
 ``geometry``         whether sharp and small faces are cut alike: their mean faces, registered

@@ -6,33 +6,34 @@ where pixel i covers i to i + 1. Crop and augmentation are multiplied, so that a
 An image may have *room*: its middle ``1 / room`` is the crop, and what lies around it comes into view where an
 augmentation shifts, turns or shrinks the face.
 """
-import copy
+from typing import Annotated
 
 import cv2
 import numpy as np
 
-from scgan_fan.data.dataset_options import Options
 from scgan_fan.data.sizes import centre_square, read_exact, read_hr, read_square, reduce_area, side_with_room
 from scgan_fan.faces.landmarks import MIRRORED
+from scgan_fan.schema_types import Block, Share, Weight, interval, number
 
-COLOURS = {'colour': 0, 'brightness': 0, 'contrast': 0}
+COLOURS = ('colour', 'brightness', 'contrast')
 
 
-class ColourChange:
+class ColourChange(Block):
     """Random gains of an image's colours: of each channel, of all together, and of the contrast.
 
     Super-FAN (section 5.2 there, papers.md 5.3) names the three and gives no formulas; these are the usual ones.
 
-    Options, each half the range of a gain, 0 to 1 (0.3: gains of 0.7 to 1.3; 0, the default: none):
+    Args, each half the range of a gain (0.3: gains of 0.7 to 1.3; 0: none):
         colour: of each channel for itself, as FAN is trained.
         brightness: of all channels.
         contrast: of the distance from the image's mean, which is one number for all pixels and channels.
     """
 
-    def __init__(self, options: Options):
-        self.colour, self.brightness, self.contrast = (options.number(key, 0, 1) for key in COLOURS)
+    colour: Share = 0
+    brightness: Share = 0
+    contrast: Share = 0
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def change_colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """``uint8`` RGB (height, width, 3) -> the same with its colours changed."""
         gains = 1 + rng.uniform(-1, 1, 3) * self.colour
         brightness, contrast = 1 + rng.uniform(-1, 1, 2) * (self.brightness, self.contrast)
@@ -41,41 +42,32 @@ class ColourChange:
         return np.rint(mean + (pixels - mean) * contrast).clip(0, 255).astype(np.uint8)
 
 
-class Augmentation:
+class Augmentation(ColourChange):
     """A random similarity transform and change of colour; what its block does not name is left as it is.
 
-    Options:
-        flip: true to mirror half of the faces.
+    Args:
+        flip: mirror half of the faces.
         scale: [least, most], about the middle.
         rotation: the largest angle either way, degrees.
-        rotated: share of the faces that are rotated. Default 1.
+        rotated: share of the faces that are rotated.
         shift: the furthest either way, pixels of the result.
-        colour, brightness, contrast: see ``ColourChange``.
-
-    Attributes:
-        beyond_flip: the options that do more than mirror faces.
-
-    Raises:
-        InputError: an option is unknown or has a value that is not allowed.
     """
 
-    def __init__(self, owner: str, opt: dict):
-        options = Options(owner, opt, defaults={
-            'flip': False, 'scale': [1, 1], 'rotation': 0, 'rotated': 1, 'shift': 0, **COLOURS})
-        self.flip = options.choice('flip', (True, False))
-        self.scale = options.interval('scale', least=0.1) or (1, 1)
-        self.rotation = options.number('rotation', 0, 180)
-        self.rotated = options.number('rotated', 0, 1)
-        self.shift = options.number('shift')
-        self.change_colours = ColourChange(options)
-        given = {'scale': self.scale != (1, 1), **{key: options[key] for key in ('rotation', 'shift', *COLOURS)}}
-        self.beyond_flip = [key for key, value in given.items() if value]
+    flip: bool = False
+    scale: Annotated[tuple, interval(0.1)] = (1, 1)
+    rotation: Annotated[float, number(0, 180)] = 0
+    rotated: Share = 1
+    shift: Weight = 0
+
+    @property
+    def beyond_flip(self) -> list[str]:
+        """The options that do more than mirror faces."""
+        return [key for key in ('scale', 'rotation', 'shift', *COLOURS)
+                if getattr(self, key) != type(self).model_fields[key].default]
 
     def without_flip(self) -> 'Augmentation':
         """The same, but for mirroring."""
-        twin = copy.copy(self)
-        twin.flip = False
-        return twin
+        return self.model_copy(update={'flip': False})
 
     def room_needed(self, size: int) -> float:
         """The room at which no transform of a face of ``size`` pixels shows more than there is; 1: none is needed."""

@@ -1,18 +1,22 @@
 """From a sharp face to a bad one of fewer pixels. Images are ``uint8`` RGB (height, width, 3) at every step."""
 import io
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from pydantic import model_validator
 
-from scgan_fan.data.augment import COLOURS, ColourChange
-from scgan_fan.data.dataset_options import Options
+from scgan_fan.data.augment import ColourChange
 from scgan_fan.images import decode
+from scgan_fan.schema_types import interval
+
+Downsampling = Literal['bilinear', 'bicubic', 'area', 'random']
 
 
-class Degradation:
+class Degradation(ColourChange):
     """LR from HR by steps in this order, each only where its option is: colours, blur, downsampling, noise, JPEG.
 
     From the blur on this is SCGAN's complex degradation (section 4.1 there, papers.md 2.9), whose values are
@@ -24,30 +28,25 @@ class Degradation:
     the real-world input of Super-FAN (papers.md 5.3), which gives no order: what the camera does to colours comes first
     here.
 
-    Options; of a pair [least, most] the value is drawn uniformly for each face:
-        colour, brightness, contrast: see ``ColourChange``.
+    Args; of a pair [least, most] the value is drawn uniformly for each face:
         blur_kernel: size of the Gaussian's kernel in pixels of HR, whole numbers; Super-FAN 3 to 7, LRGAN's baseline
             2 to 6. See ``kernel_sigma``.
         blur_sigma: of the Gaussian instead, in pixels of HR.
-        downsampling: bilinear (default), bicubic (both antialiased), area, or random: one of the first two.
+        downsampling: bilinear and bicubic are antialiased, random is one of these two.
         noise: standard deviation of white Gaussian noise on LR, in units of 1/255.
-        jpeg: quality of LR's compression, whole numbers, 1 to 100.
-
-    Raises:
-        InputError: an option is unknown or has a value that is not allowed.
+        jpeg: quality of LR's compression, whole numbers.
     """
 
-    def __init__(self, owner: str, opt: dict):
-        options = Options(owner, opt, defaults={
-            **COLOURS, 'blur_kernel': None, 'blur_sigma': None, 'downsampling': 'bilinear', 'noise': None,
-            'jpeg': None})
-        options.at_most_one('blur_kernel', 'blur_sigma')
-        self.change_colours = ColourChange(options)
-        self.blur_kernel = options.interval('blur_kernel', least=2, whole=True)
-        self.blur_sigma = options.interval('blur_sigma', least=0.01)
-        self.downsampling = options.choice('downsampling', ('bilinear', 'bicubic', 'area', 'random'))
-        self.noise = options.interval('noise', least=0)
-        self.jpeg = options.interval('jpeg', 1, 100, whole=True)
+    blur_kernel: Annotated[tuple, interval(2, integers=True)] | None = None
+    blur_sigma: Annotated[tuple, interval(0.01)] | None = None
+    downsampling: Downsampling = 'bilinear'
+    noise: Annotated[tuple, interval(0)] | None = None
+    jpeg: Annotated[tuple, interval(1, 100, integers=True)] | None = None
+
+    @model_validator(mode='after')
+    def _has_one_blur(self):
+        self.at_most_one('blur_kernel', 'blur_sigma')
+        return self
 
     def __call__(self, image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
         """HR (height, width, 3) -> LR (size, size, 3)."""

@@ -4,7 +4,6 @@ Keys are names for files and for LMDB entries alike: relative paths without the 
 slash, dot, space or non-ASCII character is left (``unquote`` gives the path back). A folder and the LMDB that was made
 of it therefore have the same keys, in the same order.
 """
-import bisect
 import hashlib
 import os
 import threading
@@ -20,30 +19,75 @@ from scgan_fan.errors import InputError
 from scgan_fan.images import SUFFIXES, decode, read_image
 
 
-def open_source(path):
+class ImageSource:
+    """Images by number. Holds names only, so that it can be pickled: LMDBs are opened by the process that reads.
+
+    Args:
+        path: for messages.
+        places: of each image, its folder or LMDB, and its path or entry there.
+        keys: the images' names, all different.
+    """
+
+    def __init__(self, path: str, places: list[tuple[str, str]], keys: list[str]):
+        self.path = path
+        self.keys = keys
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def name(self, index: int) -> str:
+        """What messages call an image."""
+        folder, entry = self._places[index]
+        return f'{folder}{":" if _is_lmdb(folder) else "/"}{entry}'
+
+    def read(self, index: int) -> np.ndarray:
+        """An image, ``uint8`` RGB (height, width, 3); InputError where it is not there, damaged or not RGB."""
+        folder, entry = self._places[index]
+        if not _is_lmdb(folder):
+            return read_image(self.name(index))
+        data = read_entry(folder, entry)
+        if data is None:
+            raise InputError(f'{self.name(index)}: in meta_info.txt but not in data.mdb; make the LMDB again')
+        return decode(data, self.name(index))
+
+
+def open_source(path) -> ImageSource:
     """Open images for reading.
 
     Args:
         path: a folder (searched recursively), a folder that ends with ``.lmdb`` (BasicSR's layout), or a list of such
             paths, which are read as one, in this order.
 
-    Returns:
-        A picklable source: ``keys`` (list of str, all different), ``path`` (str), ``len()``, ``name(i)`` for messages
-        and ``read(i)`` -> ``uint8`` RGB array (height, width, 3).
-
     Raises:
-        InputError: nothing is there, or nothing that holds images. ``read`` raises it for an image that is not there,
-            damaged or not RGB.
+        InputError: nothing is there, or nothing that holds images.
     """
     if isinstance(path, (list, tuple)):
         if not path:
             raise InputError('an empty list of image folders: name at least one folder or .lmdb')
-        return _JoinedSource([open_source(part) for part in path])
+        return _join([open_source(part) for part in path])
     path = Path(path).expanduser()
     if not path.is_dir():
         raise InputError(f'{path}: {"not a folder" if path.exists() else "does not exist"}; '
                          'give a folder of images or an .lmdb')
-    return _LmdbSource(path) if path.suffix.lower() == '.lmdb' else _FolderSource(path)
+    if _is_lmdb(path):
+        entries = _read_meta_info(path)
+        keys = [entry.replace('/', '%2F') for entry in entries]  # those of other tools may have slashes
+    else:
+        entries = list_images(path)
+        keys = make_unique([make_key(entry) for entry in entries], [path.resolve().name] * len(entries))
+    return ImageSource(str(path), [(str(path), entry) for entry in entries], keys)
+
+
+def _join(sources: list[ImageSource]) -> ImageSource:
+    labels = [Path(source.path).stem for source in sources for _ in source.keys]
+    return ImageSource(', '.join(source.path for source in sources),
+                       [place for source in sources for place in source._places],
+                       make_unique([key for source in sources for key in source.keys], labels))
+
+
+def _is_lmdb(path: str | Path) -> bool:
+    return str(path).lower().endswith('.lmdb')
 
 
 def list_images(folder: str | Path) -> list[str]:
@@ -132,70 +176,6 @@ def hash_pixels(image: np.ndarray) -> str:
     """SHA-256 of a ``uint8`` image (height, width, 3), 64 hexadecimal digits: the same pixels, the same image."""
     height, width = image.shape[:2]
     return hashlib.sha256(f'{height}x{width}'.encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
-
-
-class _FolderSource:
-
-    def __init__(self, folder: Path):
-        self.path = str(folder)
-        self._names = list_images(folder)
-        self.keys = make_unique([make_key(name) for name in self._names], [folder.resolve().name] * len(self._names))
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def name(self, index: int) -> str:
-        return f'{self.path}/{self._names[index]}'
-
-    def read(self, index: int) -> np.ndarray:
-        return read_image(self.name(index))
-
-
-class _LmdbSource:
-    """Holds names only. The environment is the process's (see ``read_entry``), so that this can be pickled."""
-
-    def __init__(self, path: Path):
-        self.path = str(path)
-        self._entries = _read_meta_info(path)
-        # LMDBs made by other tools may have slashes in their keys
-        self.keys = [entry.replace('/', '%2F') for entry in self._entries]
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def name(self, index: int) -> str:
-        return f'{self.path}:{self._entries[index]}'
-
-    def read(self, index: int) -> np.ndarray:
-        data = read_entry(self.path, self._entries[index])
-        if data is None:
-            raise InputError(f'{self.name(index)}: in meta_info.txt but not in data.mdb; make the LMDB again')
-        return decode(data, self.name(index))
-
-
-class _JoinedSource:
-
-    def __init__(self, sources: list):
-        self.path = ', '.join(source.path for source in sources)
-        self._sources = sources
-        self._ends = np.cumsum([len(source) for source in sources]).tolist()
-        self.keys = make_unique([key for source in sources for key in source.keys],
-                                [Path(source.path).stem for source in sources for _ in source.keys])
-
-    def __len__(self) -> int:
-        return self._ends[-1]
-
-    def _locate(self, index: int) -> tuple:
-        part = bisect.bisect_right(self._ends, index)
-        return self._sources[part], index - self._ends[part] + len(self._sources[part])
-
-    def name(self, index: int) -> str:
-        source, index = self._locate(index)
-        return source.name(index)
-
-    def read(self, index: int) -> np.ndarray:
-        source, index = self._locate(index)
-        return source.read(index)
 
 
 def _read_meta_info(path: Path) -> list[str]:

@@ -1,38 +1,62 @@
 """Faces with 68 landmarks, for training a face alignment network."""
+from typing import Literal
+
 import cv2
 import numpy as np
 import torch
 from basicsr.utils.registry import DATASET_REGISTRY
+from pydantic import model_validator
 
 from scgan_fan.data.augment import Augmentation, crop_transform, move_landmarks, warp
-from scgan_fan.data.dataset_options import DatasetOptions, FaceDataset
 from scgan_fan.data.degradations import downsample
-from scgan_fan.data.draws import EpochDraws
+from scgan_fan.data.face_dataset import DatasetBlock, RandomFaceDataset, Room
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.landmark_files import read_landmarks
 from scgan_fan.data.sizes import read_exact, read_square, side_with_room
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_tensor
+from scgan_fan.schema_types import Count, Paths, Whole
 
 
-@DATASET_REGISTRY.register()
-class LandmarkFaceDataset(FaceDataset):
-    """Square faces and their landmarks, moved at random in training (FAN's augmentation, papers.md section 5.1).
+class LandmarkBlock(DatasetBlock):
+    """Options of LandmarkFaceDataset.
 
-    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``.
-
-    Options:
+    Args:
         dataroot: folder, LMDB, or a list of them. Only images with landmarks are used.
         landmarks: ``.npz`` or ``.csv`` file, folder of ``.pts`` files, or a list of them, in pixels of the images; see
             ``scgan_fan.data.landmark_files``.
-        size: height and width. Default 64.
-        crop: absent where every image has this size already; ``fan`` for images of any size: see ``fan_crop``.
+        size: height and width.
+        crop: None where every image has this size already; ``fan`` for images of any size: see ``fan_crop``.
         room: side of the images / side of the crop in their middle, which is reduced to ``size``; the landmarks are
-            in pixels of the whole image. Default: 1. Only without ``crop``.
+            in pixels of the whole image. Only without ``crop``.
         low_resolution: a factor by which each face is downsampled (bilinear, antialiased) and then enlarged again
-            (bilinear), to train Super-FAN's "FAN retrained on bilinear" (its Table 2). Default: none.
-        augment: a block of ``scgan_fan.data.augment.Augmentation``. Default: none.
-        seed: of the augmentation. Default 0.
+            (bilinear), to train Super-FAN's "FAN retrained on bilinear" (its Table 2). None: none.
+        augment: changes of image and landmarks.
+        seed: of the augmentation.
+    """
+
+    dataroot: Paths
+    landmarks: Paths
+    size: Count = 64
+    crop: Literal['fan'] | None = None
+    room: Room = 1
+    low_resolution: Count | None = None
+    augment: Augmentation = Augmentation()
+    seed: Whole = 0
+
+    @model_validator(mode='after')
+    def _goes_together(self):
+        self.at_most_one('crop', 'room')
+        if self.low_resolution and self.size % self.low_resolution:
+            raise ValueError(f'low_resolution: {self.low_resolution} is not a divisor of size, which is {self.size}')
+        return self
+
+
+@DATASET_REGISTRY.register()
+class LandmarkFaceDataset(RandomFaceDataset):
+    """Square faces and their landmarks, moved at random in training (FAN's augmentation, papers.md section 5.1).
+
+    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``.
 
     Items: ``lq`` float32 (3, size, size) RGB in [-1, 1], ``landmarks`` float32 (68, 2) in pixels, ``lq_path``.
 
@@ -40,56 +64,43 @@ class LandmarkFaceDataset(FaceDataset):
     wrong size.
     """
 
-    def configure(self, opt: dict) -> DatasetOptions:
-        """Size, crop, changes and draws."""
-        options = DatasetOptions(opt, required=('dataroot', 'landmarks'), defaults={
-            'size': 64, 'crop': None, 'room': None, 'low_resolution': None, 'augment': {}, 'seed': 0})
-        self.size = options.whole_number('size')
-        self.crop = options.choice('crop', (None, 'fan'))
-        options.at_most_one('crop', 'room')
-        self.room = options.room('room')
-        self.low_resolution = options.divisor_or_none('low_resolution', of='size')
-        self.augment = options.block('augment', Augmentation)
-        self.draws = EpochDraws(options.whole_number('seed', least=0))
-        options.check_paths('dataroot', 'landmarks')
-        return options
+    block = LandmarkBlock
+    options: LandmarkBlock
 
-    def open(self, options: DatasetOptions) -> None:
-        """The images that have landmarks."""
-        self.source = open_source(options['dataroot'])
-        known = read_landmarks(options['landmarks'])
+    def __init__(self, opt: dict):
+        super().__init__(opt)
+        self.source = open_source(self.options.dataroot)
+        known = read_landmarks(self.options.landmarks)
         self.indices = [i for i, key in enumerate(self.source.keys) if key in known]
         if not self.indices:
-            raise InputError(f'{options["landmarks"]}: none of its names is an image of {options["dataroot"]}; give '
-                             'the landmarks of these images')
+            raise InputError(f'{self.options.landmarks}: none of its names is an image of {self.options.dataroot}; '
+                             'give the landmarks of these images')
         self.landmarks = np.stack([known[self.source.keys[i]] for i in self.indices])
-
-    def set_epoch(self, epoch: int) -> None:
-        """Change the augmentation; called by the sampler."""
-        self.draws.set_epoch(epoch)
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def __getitem__(self, position: int) -> dict:
         index, rng = position % len(self), self.draws.generator(position)
+        size, augment, factor = self.options.size, self.options.augment, self.options.low_resolution
         image, transform = self._read(index)
-        transform = self.augment.draw_transform(self.size, rng) @ transform
-        image = self.augment.change_colours(warp(image, transform, self.size), rng)
-        if self.low_resolution:
-            image = _lower(image, self.low_resolution)
+        transform = augment.draw_transform(size, rng) @ transform
+        image = augment.change_colours(warp(image, transform, size), rng)
+        if factor:
+            image = _lower(image, factor)
         landmarks = move_landmarks(self.landmarks[index], transform).astype(np.float32)
         return {'lq': to_tensor(image), 'landmarks': torch.from_numpy(landmarks),
                 'lq_path': self.source.keys[self.indices[index]]}
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """An image as stored, and the transform that crops it."""
-        if self.crop == 'fan':
-            return self.source.read(self.indices[index]), fan_crop(self.landmarks[index], self.size)
-        if self.room == 1:
-            return read_exact(self.source, self.indices[index], self.size), np.eye(3)
-        image = read_square(self.source, self.indices[index], side_with_room(self.size, self.room))
-        return image, crop_transform(len(image), self.room, self.size)
+        number, size, room = self.indices[index], self.options.size, self.options.room
+        if self.options.crop == 'fan':
+            return self.source.read(number), fan_crop(self.landmarks[index], size)
+        if room == 1:
+            return read_exact(self.source, number, size), np.eye(3)
+        image = read_square(self.source, number, side_with_room(size, room))
+        return image, crop_transform(len(image), room, size)
 
 
 def fan_crop(landmarks: np.ndarray, size: int) -> np.ndarray:

@@ -1,94 +1,26 @@
 """What the option files of our models may hold: keys, types, ranges and defaults, checked before anything is built.
 
 Blocks with a ``type`` (networks, losses, metrics, optimizers, schedulers) are described by the signature of what the
-type names, so that a new one needs no edit here; datasets describe their own (``data/dataset_options.py``). A model
+type names, so that a new one needs no edit here; datasets describe their own (``data/face_dataset.py``). A model
 names its networks, its losses and the class of its ``train:`` block. Files of BasicSR's own models are left to BasicSR.
 """
 import functools
-import inspect
-import math
-import operator
 import re
-import types
-import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
-from pydantic import (AfterValidator, BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, create_model,
-                      field_validator, model_validator)
+from pydantic import AfterValidator, ConfigDict, PlainValidator, create_model, field_validator, model_validator
 
-from scgan_fan.errors import InputError, check_choice, did_you_mean
+from scgan_fan.data.face_dataset import LoaderBlock
+from scgan_fan.errors import InputError, check_choice
 from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
 from scgan_fan.models.terms import check_terms
+from scgan_fan.schema_types import Block, Count, Weight, Whole, block_of, interval, nearest, number, whole
 
 METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
-
-
-# ---- kinds of values ----
-
-def whole(least: int) -> PlainValidator:
-    """Whole numbers; to YAML ``!!float 1e5`` is none, to BasicSR's users it is."""
-    def check(value) -> int:
-        found = int(value) if isinstance(value, float) and value.is_integer() else value
-        if type(found) is not int or found < least:  # a bool is no number here
-            raise ValueError(_not_a(f'whole number from {least}', value))
-        return found
-    return PlainValidator(check)
-
-
-def number(least: float = -math.inf, most: float = math.inf, below: float = math.inf) -> PlainValidator:
-    """Finite numbers from ``least`` to ``most``, and below ``below``."""
-    def check(value) -> float:
-        if type(value) not in (int, float) or not (math.isfinite(value) and least <= value <= most and value < below):
-            spans = [(f' from {least}', least), (f' to {most}', most), (f' and below {below}', below)]
-            span = ''.join(text for text, end in spans if math.isfinite(end))
-            raise ValueError(_not_a(f'finite number{span}', value))
-        return value
-    return PlainValidator(check)
-
-
-def _not_a(kind: str, value) -> str:
-    try:
-        float(value if isinstance(value, str) else '')
-    except ValueError:
-        return f'{value!r} is not a {kind}'
-    return f'{value!r} is text, not a number; to YAML 1e-4 is text and 1.0e-4 a number'
-
-
-Whole = Annotated[int, whole(0)]
-Count = Annotated[int, whole(1)]
-Number = Annotated[float, number()]
-Weight = Annotated[float, number(0)]
-BY_NAME = {  # of parameters that BasicSR does not annotate, and ranges that a signature cannot tell
-    'loss_weight': Weight, 'lr': Weight, 'reduction': Literal['mean', 'sum'],
-    'gan_type': Literal['vanilla', 'lsgan', 'wgan', 'wgan_softplus', 'hinge'],
-    'periods': list[Count], 'milestones': list[Whole], 'restarts': list[Whole], 'restart_weights': list[Weight],
-}
-
-
-def _grows(interval: tuple) -> tuple:
-    if interval[0] > interval[1]:
-        raise ValueError(f'{list(interval)}: the first is above the second')
-    return interval
-
-
-class Block(BaseModel):
-    """A block of an option file: no other keys than its own, no value of another type; ``~`` counts as absent."""
-
-    model_config = ConfigDict(extra='forbid', strict=True, protected_namespaces=())
-
-    @model_validator(mode='before')
-    @classmethod
-    def _known(cls, given):
-        if not isinstance(given, dict):
-            raise ValueError(f'{given!r} is not a block of options')
-        for key in given:
-            if key not in cls.model_fields and cls.model_config['extra'] == 'forbid':
-                raise ValueError(f'{key}: unknown option{nearest(key, cls.model_fields)}')
-        return {key: value for key, value in given.items() if value is not None}
 
 
 def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, given: tuple[str, ...] = (),
@@ -110,7 +42,7 @@ def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, 
             raise ValueError(f'unknown {kind} {name!r}{nearest(name, registry.keys())}')
         target = registry.get(name)
         options = {key: value for key, value in block.items() if key != 'type'}
-        defaults = _parameters(target, given, tuple(more.items())).model_validate(options).model_dump(warnings=False)
+        defaults = block_of(target, given, tuple(more.items())).model_validate(options).model_dump(warnings=False)
         options = {**defaults, **{key: value for key, value in options.items() if value is not None}}
         if try_out:
             try:
@@ -119,40 +51,6 @@ def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, 
                 raise ValueError(str(error)) from error
         return {'type': name, **options}
     return PlainValidator(check)
-
-
-@functools.cache
-def _parameters(target, given: tuple[str, ...], more: tuple) -> type[Block]:
-    """The options that something callable, and what sums up a metric, may have."""
-    fields: dict[str, Any] = dict(more)
-    for source in (target, getattr(target, 'summary', None), getattr(target, 'prepare', None)):
-        for each in inspect.signature(source).parameters.values() if source else ():
-            if each.name not in given and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
-                fields[each.name] = (_kind(source, each), ... if each.default is each.empty else each.default)
-    return create_model(target.__name__, __base__=Block, **fields)
-
-
-def _kind(target, parameter: inspect.Parameter):
-    if parameter.name in BY_NAME:
-        return BY_NAME[parameter.name]
-    annotated = target.__init__ if inspect.isclass(target) else target
-    hint = typing.get_type_hints(annotated, include_extras=True).get(parameter.name)
-    if hint is None:  # 0 may stand for 0.0
-        hint = {bool: bool, int: float, float: float, str: str}.get(type(parameter.default), Any)
-    return _strict(hint)
-
-
-def _strict(hint):
-    """An annotation as a type of YAML: numbers are finite, none is negative where it is whole, a list is a tuple."""
-    if hint in (int, float):
-        return Whole if hint is int else Number
-    parts = tuple(part if part in (..., type(None)) else _strict(part) for part in typing.get_args(hint)
-                  if part is not torch.Tensor)
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return functools.reduce(operator.or_, parts)
-    if typing.get_origin(hint) is tuple:
-        return Annotated[types.GenericAlias(tuple, parts), Strict(False)]
-    return types.GenericAlias(list, parts) if typing.get_origin(hint) is list else hint
 
 
 def _try_optimizer(optimizer, options: dict) -> torch.optim.Optimizer:
@@ -216,7 +114,7 @@ class SemiCycleTrain(Train):
     forward_weight: Weight = 1.0
     backward_weight: Weight = 0.05
     clean_share: Annotated[float, number(0, 1)] = 0
-    blur_synthetic: Annotated[tuple[Weight, Weight], Strict(False), AfterValidator(_grows)] | None = None
+    blur_synthetic: Annotated[tuple[float, float], interval(0)] | None = None
     cycle_grad: Literal['detached', 'through'] = 'detached'
     shared_parts: Literal['all'] | list[str] | None = None
 
@@ -278,20 +176,12 @@ class Logger(Block):
         return self
 
 
-class Data(Block):
-    """What BasicSR reads in a dataset's block; the rest is the dataset's own."""
+class Data(LoaderBlock):
+    """A dataset's block, but for what is the dataset's own."""
 
     model_config = ConfigDict(extra='allow')
 
     type: str
-    name: str | None = None
-    batch_size_per_gpu: Count | None = None
-    num_worker_per_gpu: Whole | None = None
-    dataset_enlarge_ratio: Count = 1
-    prefetch_mode: Literal['cpu', 'cuda'] | None = None
-    num_prefetch_queue: Count = 1
-    pin_memory: bool = False
-    persistent_workers: bool = False
 
 
 class Distribution(Block):
@@ -351,7 +241,7 @@ def check_options(options: dict, trains: bool = True) -> dict:
     model = MODEL_REGISTRY.get(kind)
     if not hasattr(model, 'train_options'):
         return options
-    checked = _checked(_file_of(model, trains), options)
+    checked = _file_of(model, trains).read(options).model_dump(warnings=False)
     for phase, block in checked['datasets'].items():
         _check_dataset(phase, {**options['datasets'][phase], 'scale': checked['scale']}, block, checked['num_gpu'])
     if trains:
@@ -382,46 +272,14 @@ def training_options(model, opt: dict) -> dict:
     if not opt['is_train']:
         defaults = {key: field.default for key, field in _train_of(model).model_fields.items()}
         return {**defaults, **{key: value for key, value in given.items() if value is not None}}
-    options = _checked(_train_of(model), given, 'train')
+    options = _train_of(model).read(given, 'train').model_dump(warnings=False)
     check_terms(model, network_names(opt), options)
     return options
-
-
-def nearest(name, known: Iterable) -> str:
-    """``; did you mean ...?``, or what there is to choose from."""
-    return did_you_mean(name, known) or f'; choose one of {", ".join(sorted(known))}'
 
 
 def network_names(options: dict) -> list[str]:
     """The networks of an option file: ``g`` for ``network_g``."""
     return [str(key).removeprefix('network_') for key in options if str(key).startswith('network_')]
-
-
-def _checked(schema: type[Block], given: dict, where: str = '') -> dict:
-    try:
-        return schema.model_validate(given).model_dump(warnings=False)
-    except ValidationError as error:
-        raise InputError(_line(error, where)) from error
-
-
-def _line(error: ValidationError, where: str) -> str:
-    """The first of pydantic's errors as ``train: ema_decay: 1.5 is not ...``."""
-    first = error.errors()[0]
-    keys = [str(part) for part in first['loc'] if '[' not in str(part)]  # what is left out are branches of a union
-    where = ': '.join(filter(None, [where, *keys]))
-    cause = first.get('ctx', {}).get('error')
-    if isinstance(cause, ValidationError):
-        return _line(cause, where)
-    if cause is not None:
-        reason = str(cause).removeprefix(f'{where}: ')
-    elif first['type'] == 'missing':
-        reason = 'is missing; add it'
-    elif first['type'] == 'literal_error':
-        choices = first['ctx']['expected'].replace(' or ', ', ').replace("'", '')
-        reason = f'unknown value {first["input"]!r}; choose one of {choices}'
-    else:
-        reason = f'{first["input"]!r} {first["msg"].replace("Input should be", "is not")}'
-    return f'{where}: {reason}' if where else reason
 
 
 def _check_network(key: str, options: dict) -> None:

@@ -49,7 +49,7 @@ def degrade(sharp: str | Path, output: str | Path, preset: str = 'scgan', size: 
     check_choice('preset', preset, PRESETS)
     source, side = open_source(sharp), SCALE * size
     check_outside(output, sharp)
-    make_bad = Degradation(preset, PRESETS[preset](side))
+    make_bad = Degradation(**PRESETS[preset](side))
     try:
         Path(output).mkdir(parents=True, exist_ok=True)
     except OSError as error:

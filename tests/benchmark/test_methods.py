@@ -103,8 +103,8 @@ def test_absent_files_are_named(block):
 
 @pytest.mark.parametrize('block, message', [
     ({'type': 'magic'}, 'methods: it: type: unknown value'),
-    ({'type': 'interpolation', 'mode': 'bicubik'}, "option mode is 'bicubik'"),
-    ({'type': 'interpolation', 'mode': 'area', 'mod': 1}, 'unknown option mod'),
+    ({'type': 'interpolation', 'mode': 'bicubik'}, "mode: unknown value 'bicubik'"),
+    ({'type': 'interpolation', 'mode': 'area', 'mod': 1}, 'mod: unknown option; did you mean mode'),
     ({'type': 'network', 'network': {'type': 'Nothing'}, 'weights': '{weights}'}, 'network: type: unknown value'),
     ({'type': 'network', 'network': {'type': 'SideNet', 'depth': 3}, 'weights': '{weights}'}, "'depth'"),
     ({'type': 'network', 'network': {'type': 'FirstChannelNet'}, 'weights': '{weights}'}, 'not the weights of'),

@@ -19,8 +19,8 @@ def test_shipped_files_run_where_nothing_is_there(path, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize('changes, message', [
-    ({'sise': 64}, 'unknown option sise'),
-    ({'seed': -1}, 'option seed is -1; it must be a whole number, 0 or more'),
+    ({'sise': 64}, 'sise: unknown option; did you mean size'),
+    ({'seed': -1}, 'seed: -1 is not a whole number from 0'),
     ({'datasets': {}}, 'datasets: give one block'),
     ({'methods': ['bicubic']}, 'methods: give one block'),
     ({'baseline': 'ours'}, "names 'ours', which is not among its methods"),

@@ -14,7 +14,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint
 
 
 def augmentation(**options):
-    return Augmentation('Dataset: augment', options)
+    return Augmentation.read(options, 'Dataset: augment')
 
 
 def transforms(count=50, **options):
@@ -170,16 +170,16 @@ def test_colours_are_clipped_not_wrapped():
 # ---------------------------------------------------------------- wrong options
 
 @pytest.mark.parametrize('options, message', [
-    ({'rotatoin': 30}, 'Dataset: augment: unknown option rotatoin; its own are brightness, colour, contrast, flip'),
-    ({'flip': 'yes'}, "option flip is 'yes'; it must be True or False"),
-    ({'scale': 1.2}, r'option scale is 1\.2; it must be \[least, most\], numbers, 0\.1 or more'),
-    ({'scale': [1.2, 0.8]}, 'option scale is'), ({'scale': [0, 1]}, 'option scale is'),
-    ({'scale': [0.8, 1, 1.2]}, 'option scale is'), ({'scale': [True, 2]}, 'option scale is'),
-    ({'rotation': -30}, 'option rotation is -30; it must be a number, 0 to 180'),
-    ({'rotated': 40}, 'option rotated is 40; it must be a number, 0 to 1'),
-    ({'shift': '4'}, "option shift is '4'; it must be a number, 0 or more"),
-    ({'colour': 1.3}, r'option colour is 1\.3; it must be a number, 0 to 1'),
-    ({'contrast': float('nan')}, 'option contrast is nan')])
+    ({'rotatoin': 30}, 'Dataset: augment: rotatoin: unknown option; did you mean rotation'),
+    ({'flip': 'yes'}, "flip: 'yes' is not a valid boolean"),
+    ({'scale': 1.2}, r'scale: 1\.2 is not \[least, most\], two numbers from 0\.1'),
+    ({'scale': [1.2, 0.8]}, r'scale: \[1\.2, 0\.8\] is not'), ({'scale': [0, 1]}, r'scale: \[0, 1\] is not'),
+    ({'scale': [0.8, 1, 1.2]}, r'scale: \[0\.8, 1, 1\.2\] is not'), ({'scale': [True, 2]}, r'scale: \[True, 2\] is'),
+    ({'rotation': -30}, 'rotation: -30 is not a finite number from 0 to 180'),
+    ({'rotated': 40}, 'rotated: 40 is not a finite number from 0 to 1'),
+    ({'shift': '4'}, "shift: '4' is text, not a number"),
+    ({'colour': 1.3}, r'colour: 1\.3 is not a finite number from 0 to 1'),
+    ({'contrast': float('nan')}, 'contrast: nan is not a finite number')])
 def test_wrong_option(options, message):
     with pytest.raises(InputError, match=message):
         augmentation(**options)

@@ -127,10 +127,10 @@ def test_items_depend_on_seed_epoch_and_position_only(faces):
 
 @pytest.mark.parametrize('change, message', [
     ({'landmarks': 'nowhere.npz'}, 'nowhere.npz: not a landmark file'), ({'size': 32}, '64x64 pixels where 32x32'),
-    ({'augmentation': {}}, 'unknown option augmentation'),
-    ({'augment': {'tilt': 3}}, 'LandmarkFaceDataset: augment: unknown option tilt'),
-    ({'crop': 'tight'}, "option crop is 'tight'; it must be fan"),
-    ({'low_resolution': 5}, 'low_resolution is 5; it must be a divisor of size, which is 64'),
+    ({'augmentation': {}}, 'augmentation: unknown option; did you mean augment'),
+    ({'augment': {'tilt': 3}}, 'LandmarkFaceDataset: augment: tilt: unknown option'),
+    ({'crop': 'tight'}, "crop: unknown value 'tight'; choose one of fan"),
+    ({'low_resolution': 5}, 'low_resolution: 5 is not a divisor of size, which is 64'),
     ({'dataroot': 'nowhere'}, 'nowhere: does not exist')])
 def test_errors(faces, change, message):
     with pytest.raises(InputError, match=message):

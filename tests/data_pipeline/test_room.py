@@ -74,7 +74,7 @@ def moved_by(position: int, augment: dict, augment_lq: dict) -> tuple[np.ndarray
     """The transforms that are drawn for HR and LR at a position of epoch 0."""
     rng, transforms = EpochDraws(0).generator(AUGMENTS, position), []
     for options, size in ((augment, HR), (augment_lq, LR)):
-        change = Augmentation('test', options)
+        change = Augmentation.read(options)
         transforms.append(change.draw_transform(size, rng))
         change.change_colours(np.zeros((1, 1, 3), np.uint8), rng)
     return tuple(transforms)
@@ -229,16 +229,16 @@ def test_transforms_beyond_the_room_are_said_at_the_start(stored, monkeypatch):
                                      {'scale': [0.8, 1.2], 'rotation': 70, 'shift': 3}])
 def test_the_room_needed_holds_the_crop_wherever_it_is_moved(options):
     """Corners of the crop, taken back into the image: within the room, and in the worst case at its border."""
-    augment, corners = Augmentation('test', options), np.array([(0, 0, 1), (0, HR, 1), (HR, 0, 1), (HR, HR, 1)])
+    augment, corners = Augmentation.read(options), np.array([(0, 0, 1), (0, HR, 1), (HR, 0, 1), (HR, HR, 1)])
     reach = [np.abs((np.linalg.inv(augment.draw_transform(HR, np.random.default_rng(seed))) @ corners.T)[:2] - HR / 2)
              for seed in range(3000)]
     assert 0.93 * augment.room_needed(HR) < np.max(reach) / (HR / 2) <= augment.room_needed(HR) + 1e-9
 
 
 @pytest.mark.parametrize('build, options, message', [
-    (UnpairedFaceDataset, {**PAIR, 'room_gt': 0.9}, 'option room_gt is 0.9; it must be a number, 1 or more'),
-    (UnpairedFaceDataset, {**PAIR, 'augment_lq': {'zoom': 1}}, 'augment_lq: unknown option zoom'),
-    (LowResolutionFaceDataset, {'dataroot_lq': 'b', 'room_lq': '1.3'}, "option room_lq is '1.3'"),
+    (UnpairedFaceDataset, {**PAIR, 'room_gt': 0.9}, 'room_gt: 0.9 is not a finite number from 1'),
+    (UnpairedFaceDataset, {**PAIR, 'augment_lq': {'zoom': 1}}, 'augment_lq: zoom: unknown option'),
+    (LowResolutionFaceDataset, {'dataroot_lq': 'b', 'room_lq': '1.3'}, "room_lq: '1.3' is text, not a number"),
     (LandmarkFaceDataset, {'dataroot': 'a', 'landmarks': 'b', 'crop': 'fan', 'room': 1.3},
      'crop and room exclude each other')])
 def test_wrong_option(build, options, message):

@@ -180,8 +180,8 @@ def test_there_are_60():
 @pytest.mark.parametrize('where, value, said', [
     ('train.cycle_gard', 'through', 'train: cycle_gard: unknown option; did you mean cycle_grad?'),
     ('train.judge_joinly', True, 'train: judge_joinly: unknown option; did you mean judge_jointly?'),
-    ('train.blur_synthetic', [0.9, 0.2], 'train: blur_synthetic: [0.9, 0.2]: the first is above the second'),
-    ('train.blur_synthetic', [-1, 1], 'train: blur_synthetic: 0: -1 is not a finite number from 0'),
+    ('train.blur_synthetic', [0.9, 0.2], 'train: blur_synthetic: [0.9, 0.2] is not [least, most], two numbers from 0'),
+    ('train.blur_synthetic', [-1, 1], 'train: blur_synthetic: [-1, 1] is not [least, most], two numbers from 0'),
     ('train.ema_deccay', 0.9, 'train: ema_deccay: unknown option; did you mean ema_decay?'),
     ('train.total_iters', 5, 'train: total_iters: unknown option; did you mean total_iter?'),
     ('network_foo', {'type': 'FAN'}, 'network_foo: unknown option; did you mean network_fan?'),
@@ -229,7 +229,7 @@ def test_mistakes(line, where, value, said):
     ('network_g.type', 'network_g: type is missing; name a network'),
     ('train.total_iter', 'train: total_iter: is missing'), ('val.val_freq', 'val: val_freq: is missing'),
     ('datasets.train.batch_size_per_gpu', 'datasets: train: batch_size_per_gpu: is missing'),
-    ('datasets.train.dataroot_gt', 'datasets: train: UnpairedFaceDataset: option dataroot_gt is missing')])
+    ('datasets.train.dataroot_gt', 'datasets: train: UnpairedFaceDataset: dataroot_gt: is missing')])
 def test_missing(line, where, said):
     assert line(changed(where)).startswith(said)
 

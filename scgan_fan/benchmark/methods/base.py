@@ -1,12 +1,14 @@
 """What every way to restore a face has in common."""
+from typing import Literal
+
 import numpy as np
 import torch
 
 from scgan_fan.benchmark.image_set import Faces
-from scgan_fan.data.dataset_options import Options
 from scgan_fan.data.degradations import downsample
 
-RESIZES = ('bicubic', 'bilinear', 'area')
+Resize = Literal['bicubic', 'bilinear', 'area']
+GIVEN = ('owner', 'size', 'device')  # what a method is told; the other arguments are options
 
 
 def resize(images: np.ndarray, size: int, mode: str) -> np.ndarray:
@@ -24,8 +26,7 @@ class Method:
     """A way to restore faces.
 
     Args:
-        name: what the option file calls it.
-        block: its options. ``required`` and ``defaults`` name those of a kind.
+        owner: of its options, for errors.
         size: height and width of the result, pixels.
         device: where networks run.
 
@@ -33,13 +34,10 @@ class Method:
     and InputError for wrong options, files of another kind, or damaged ones.
     """
 
-    required: tuple[str, ...] = ()
-    defaults: dict = {}
     competes = True  # false: shown for comparison, never called the best
 
-    def __init__(self, name: str, block: dict, size: int, device: torch.device):
-        self.owner = f'methods: {name}'
-        self.options = Options(self.owner, block, self.defaults, ('type', *self.required))
+    def __init__(self, owner: str, size: int, device: torch.device):
+        self.owner = owner
         self.size = size
         self.device = device
 

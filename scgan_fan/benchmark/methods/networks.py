@@ -5,6 +5,7 @@ Weights are loaded without running code that their files might carry.
 import importlib
 from importlib import metadata
 from importlib.util import find_spec
+from typing import Annotated, Literal
 from urllib.error import URLError
 
 import numpy as np
@@ -13,13 +14,14 @@ from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
-from scgan_fan.benchmark.methods.base import RESIZES, Method, resize
+from scgan_fan.benchmark.methods.base import Method, Resize, resize
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.extras import import_extra
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
 from scgan_fan.network_loader import load_restorer
+from scgan_fan.schema_types import Count, interval
 from scgan_fan.shipped import find_weights
 
 
@@ -27,19 +29,17 @@ class _Network(Method):
     """A network between two resizes, so that one for other sizes is compared fairly.
 
     Options: ``weights``, a file or the name of a shipped network; ``input_size``, the side that the face is brought to
-    before the network (default: none, the face as it is) by ``input_resize`` (default bicubic). A result that is not of
-    the benchmark's size is brought there by ``output_resize`` (default area).
+    before the network (default: none, the face as it is) by ``input_resize``. A result that is not of the benchmark's
+    size is brought there by ``output_resize``.
     """
 
-    required: tuple[str, ...] = ('weights',)
-    defaults = {'input_size': None, 'input_resize': 'bicubic', 'output_resize': 'area'}
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.input_size = self.options.whole_number_or_none('input_size')
-        self.input_resize = self.options.choice('input_resize', RESIZES)
-        self.output_resize = self.options.choice('output_resize', RESIZES)
-        self.weights = require_file(find_weights(self.options['weights']))
+    def __init__(self, weights: str, input_size: Count | None = None, input_resize: Resize = 'bicubic',
+                 output_resize: Resize = 'area', **given):
+        super().__init__(**given)
+        self.weights = require_file(find_weights(weights))
+        self.input_size = input_size
+        self.input_resize = input_resize
+        self.output_resize = output_resize
 
     def describe(self) -> str:
         """Which network, of which file."""
@@ -66,20 +66,19 @@ class RegisteredNetwork(_Network):
     """A network of BasicSR's registry, this package's among them.
 
     Options, besides ``_Network``'s: ``network`` (``type`` and constructor arguments, as in a training file),
-    ``param_key`` (default: ``params_ema`` where it is there, else ``params``), ``value_range`` of its images ([-1, 1],
-    the default, or [0, 1]) and ``channels`` (rgb, the default, or bgr).
+    ``param_key`` (default: ``params_ema`` where it is there, else ``params``), ``value_range`` of its images ([-1, 1]
+    or [0, 1]) and their ``channels``.
     """
 
-    required = ('weights', 'network')
-    defaults = {**_Network.defaults, 'param_key': None, 'value_range': [-1, 1], 'channels': 'rgb'}
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.low, high = self.options.interval('value_range', least=-1, most=1) or (-1, 1)
+    def __init__(self, network: dict, param_key: str | None = None,
+                 value_range: Annotated[tuple, interval(-1, 1)] = (-1, 1), channels: Literal['rgb', 'bgr'] = 'rgb',
+                 **given):
+        super().__init__(**given)
+        self.low, high = value_range
         self.span = high - self.low
-        self.channels = self.options.choice('channels', ('rgb', 'bgr'))
-        self.network = self._build(self.options['network'])
-        self.entry, _ = load_weights(self.network, self.weights, self.owner, self.options['param_key'])
+        self.channels = channels
+        self.network = self._build(network)
+        self.entry, _ = load_weights(self.network, self.weights, self.owner, param_key)
         self.network.to(self.device).eval().requires_grad_(False)
 
     def _build(self, block: dict) -> torch.nn.Module:
@@ -110,8 +109,8 @@ class RestorerNetwork(_Network):
     file that ``network_loader.load_restorer`` reads.
     """
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, **given):
+        super().__init__(**given)
         self.restorer = load_restorer(self.weights, self.device)
 
     def describe(self) -> str:
@@ -126,8 +125,8 @@ class SpandrelNetwork(_Network):
     licences restrict use where ``spandrel_extra_arches`` is installed.
     """
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, **given):
+        super().__init__(**given)
         spandrel = import_extra('spandrel', self.owner, '"scgan_fan[benchmark]"')
         if find_spec('spandrel_extra_arches'):  # by choice: it is another licence
             importlib.import_module('spandrel_extra_arches').install(ignore_duplicates=True)
@@ -155,8 +154,8 @@ class DFDNet(RegisteredNetwork):
 
     side = 512  # pixels: DFDNet knows no other
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, **given):
+        super().__init__(**given)
         if self.input_size != self.side:
             raise InputError(f'{self.owner}: input_size: DFDNet takes {self.side} pixels')
         fan, self.fan_size = load_fan('fan64')

@@ -4,18 +4,16 @@ import zlib
 import numpy as np
 
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
-from scgan_fan.benchmark.methods.base import RESIZES, Method, resize
+from scgan_fan.benchmark.methods.base import Method, Resize, resize
 from scgan_fan.data.image_source import open_source
 
 
 class Interpolation(Method):
-    """Enlarge. Options: ``mode`` (bicubic, bilinear, area; see ``resize``)."""
+    """Enlarge by ``mode``, see ``resize``."""
 
-    required = ('mode',)
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.mode = self.options.choice('mode', RESIZES)
+    def __init__(self, mode: Resize, **given):
+        super().__init__(**given)
+        self.mode = mode
 
     def protocol(self) -> str:
         kernel = {'bicubic': 'bicubic, a = -0.5, antialiased', 'bilinear': 'bilinear, antialiased', 'area': 'area'}
@@ -28,17 +26,13 @@ class Interpolation(Method):
 class Folder(Method):
     """Images that another program restored, under the names of the dataset's.
 
-    Options: ``path``, a folder or LMDB; ``output_resize``, how images of another size are brought to the benchmark's
-    (default area).
+    Options: ``path``, a folder or LMDB; ``output_resize``, how images of another size are brought to the benchmark's.
     """
 
-    required = ('path',)
-    defaults = {'output_resize': 'area'}
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.resize = self.options.choice('output_resize', RESIZES)
-        self.source = open_source(require_file(self.options['path']))
+    def __init__(self, path: str, output_resize: Resize = 'area', **given):
+        super().__init__(**given)
+        self.resize = output_resize
+        self.source = open_source(require_file(path))
         self.numbers = {key: number for number, key in enumerate(self.source.keys)}
 
     def protocol(self) -> str:
