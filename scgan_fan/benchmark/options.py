@@ -1,13 +1,12 @@
 """The option file of a benchmark."""
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import PlainValidator, model_validator
 
-from scgan_fan.errors import InputError, first_line
-from scgan_fan.schema_types import Block, Count, Whole
+from scgan_fan.errors import InputError
+from scgan_fan.options import read_options as read_file
+from scgan_fan.schema_types import Block, Count, Number, Whole
 
 
 def _check_blocks(blocks) -> dict:
@@ -34,27 +33,19 @@ class BenchmarkFile(Block):
     methods: Blocks
     metrics: Blocks
     tsne: dict | None = None
-    published: dict = {}
+    published: dict[str, dict[str, dict[str, Number]]] = {}
 
     @model_validator(mode='after')
     def _names_what_is_there(self):
         self.baseline = self.baseline or next(iter(self.methods))
-        for kind, name in self._names():
-            if name not in getattr(self, kind):
-                raise ValueError(f'baseline or published names {name!r}, which is not among its {kind}')
+        figures = [(dataset, metrics) for datasets in self.published.values() for dataset, metrics in datasets.items()]
+        named = {'methods': [self.baseline, *self.published], 'datasets': [dataset for dataset, _ in figures],
+                 'metrics': [metric for _, metrics in figures for metric in metrics]}
+        for kind, names in named.items():
+            for name in names:
+                if name not in getattr(self, kind):
+                    raise ValueError(f'baseline or published names {name!r}, which is not among its {kind}')
         return self
-
-    def _names(self) -> Iterator[tuple[str, str]]:
-        """Each (kind, name) that ``baseline`` and ``published`` use."""
-        yield 'methods', self.baseline
-        try:
-            for method, datasets in self.published.items():
-                yield 'methods', method
-                for dataset, figures in datasets.items():
-                    yield 'datasets', dataset
-                    yield from (('metrics', metric) for metric, figure in figures.items() if figure == float(figure))
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ValueError('published: give method -> dataset -> metric -> a figure') from error
 
 
 def read_options(path: str | Path) -> dict:
@@ -63,13 +54,7 @@ def read_options(path: str | Path) -> dict:
     Raises InputError: no such file, not YAML, an option is missing, unknown or out of range, or ``baseline`` or
     ``published`` name something that is not in the file.
     """
-    try:
-        given = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f'{path}: not a readable option file ({first_line(error)})') from error
-    if not isinstance(given, dict):
-        raise InputError(f'{path}: not an option file; options/benchmark has examples')
-    return BenchmarkFile.read(given, str(path)).model_dump()
+    return BenchmarkFile.read(read_file(path), str(path)).model_dump()
 
 
 def choose(options: dict, methods: list[str] | None = None, num_images: int | None = None) -> dict:

@@ -6,14 +6,15 @@ from importlib import metadata
 from pathlib import Path
 
 from scgan_fan.benchmark import neighbours
-from scgan_fan.benchmark.gallery import grid, page
+from scgan_fan.benchmark.gallery import grid, page_sets
 from scgan_fan.benchmark.image_set import ImageSet
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.statistics import LEVEL
-from scgan_fan.benchmark.tables import DatasetTables, Table
+from scgan_fan.benchmark.tables import DatasetTables
 from scgan_fan.errors import InputError
 from scgan_fan.files import write_text
 from scgan_fan.images import write_image
+from scgan_fan.templates import render
 
 PACKAGES = ('scgan_fan', 'basicsr', 'torch', 'torchvision', 'numpy', 'opencv-python', 'pillow', 'spandrel')
 
@@ -30,9 +31,10 @@ def write(results: Results, out: Path) -> list[Path]:
             pictures[out / 'tsne.png'] = neighbours.plot(results, results.options['tsne'])
     except InputError as reason:  # no reason to lose the rest
         notes.append(f'tsne.png was not drawn: {reason}')
-    written = {out / 'results.md': markdown(results, tables, notes),
+    told = {'name': results.options['name'], 'tables': tables, 'notes': notes}
+    written = {out / 'results.md': render('scgan_fan.benchmark', 'results.md.jinja', **told),
                out / 'results.json': json.dumps(as_data(results), indent=1, allow_nan=False),
-               out / 'index.html': page(results, tables, notes)}
+               out / 'index.html': render('scgan_fan.benchmark', 'page.html.jinja', sets=page_sets(results), **told)}
     for path, text in written.items():
         write_text(path, text)
     drawn = {path: picture for path, picture in pictures.items() if picture is not None}
@@ -57,12 +59,6 @@ def notes_of(results: Results) -> list[str]:
     notes += [f'{metric}: {", ".join(f"{key} {value}" for key, value in block.items() if value is not None)}'
               for metric, block in options['metrics'].items()]
     return notes + [f'{method}: {protocol}{_speeds(results, method)}' for method, protocol in results.protocols.items()]
-
-
-def markdown(results: Results, tables: list[Table], notes: list[str]) -> str:
-    """Title, tables, and notes as a list."""
-    parts = [f'# {results.options["name"]}', *map(_markdown_table, tables), '\n'.join(f'- {note}' for note in notes)]
-    return '\n\n'.join(parts) + '\n'
 
 
 def as_data(results: Results) -> dict:
@@ -93,13 +89,6 @@ def _outcome_data(outcome: Outcome, images: ImageSet | str) -> dict:
         if outcome.rows[name].ndim == 1:
             metrics[name]['images'] = {key: _finite(row) for key, row in zip(images.keys, outcome.rows[name])}
     return {'images_per_second': outcome.images_per_second, 'metrics': metrics, 'not_measured': outcome.not_measured}
-
-
-def _markdown_table(table: Table) -> str:
-    lines = [table.header, ['---'] * len(table.header)]
-    lines += [[f'**{cell.text}**' if cell.best else cell.text for cell in row] for row in table.rows]
-    escaped = ([text.replace('|', r'\|') for text in line] for line in lines)
-    return '\n'.join([f'## {table.title}\n', *(f'| {" | ".join(line)} |' for line in escaped)])
 
 
 def _speeds(results: Results, method: str) -> str:

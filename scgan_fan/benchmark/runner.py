@@ -1,13 +1,13 @@
 """Runs methods over datasets and metrics over their results, and remembers all of it.
 
     OUT/images/DATASET/METHOD-WORD/NAME.png               restored images
-    OUT/rows/DATASET/METHOD-WORD/METRIC-WORD/000000.npy   rows of a metric, PART images in a file
+    OUT/rows/DATASET/METHOD-WORD/METRIC-WORD/rows.npy     rows of a metric, in the order of the dataset's images
 
 Each word stands for all that the files depend on: options, weights, the dataset's pixels (``fingerprint``). When one of
-them changes the word does, and the work is done anew beside the old; otherwise a rerun continues where it stopped.
+them changes the word does, and the work is done anew beside the old; otherwise a rerun continues where it stopped, with
+the next image or, where a metric was interrupted, with that.
 Images go through in batches; what stays in memory is the metrics' rows.
 """
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -28,8 +28,6 @@ from scgan_fan.errors import InputError
 from scgan_fan.files import is_written, write_array
 from scgan_fan.images import read_image, write_image
 from scgan_fan.metrics.validation import Metric
-
-PART = 256  # images; what an interrupted metric loses at most
 
 
 def run(options: dict, out: Path) -> Results:
@@ -131,32 +129,24 @@ class _Run:
             return
         word = fingerprint(self.options['metrics'][metric.name])
         folder = self.rows_folder / f'{quote(metric.name, safe="")}-{word}'
-        rows, stopwatch = self._rows(metric, folder)
+        rows = self._rows(metric, folder)
         figure = self._figure(metric, rows, folder)
         if not np.isnan(figure.value):
             outcome.rows[metric.name] = rows
             outcome.figures[metric.name] = figure
-            tqdm.write(f'  {self.images.name}: {metric.name} {figure.value:.4f}, {stopwatch}')
+            tqdm.write(f'  {self.images.name}: {metric.name} {figure.value:.4f}')
 
-    def _rows(self, metric: Metric, folder: Path) -> tuple[np.ndarray, Stopwatch]:
-        stopwatch, parts = Stopwatch(folder / 'speed.json'), []
-        with self._progress(metric.name) as progress:
-            for begin in range(0, len(self.images), PART):
-                path = folder / f'{begin:06d}.npy'
-                if not is_written(path):
-                    part = list(self._part(metric, begin, stopwatch, progress))
-                    write_array(path, np.array(part))
-                    stopwatch.save()
-                parts.append(np.load(path))
-        return np.concatenate(parts), stopwatch
-
-    def _part(self, metric: Metric, begin: int, stopwatch: Stopwatch, progress: tqdm) -> Iterator:
-        end, size = min(begin + PART, len(self.images)), self.options['batch_size']
-        for start in range(begin, end, size):
-            images = [self._inputs(index) for index in range(start, min(start + size, end))]
-            with stopwatch.timing(len(images)):
-                yield from metric.rows(images)
-            progress.update(len(images))
+    def _rows(self, metric: Metric, folder: Path) -> np.ndarray:
+        path, count, size = folder / 'rows.npy', len(self.images), self.options['batch_size']
+        if not is_written(path):
+            rows: list = []
+            with self._progress(metric.name) as progress:
+                for start in range(0, count, size):
+                    images = [self._inputs(index) for index in range(start, min(start + size, count))]
+                    rows += metric.rows(images)
+                    progress.update(len(images))
+            write_array(path, np.array(rows))
+        return np.load(path)
 
     def _figure(self, metric: Metric, rows: np.ndarray, folder: Path) -> Estimate:
         """NaN where there is nothing to measure."""

@@ -13,6 +13,7 @@ from scgan_fan.files import write_text
 from scgan_fan.images import read_image, write_image
 from scgan_fan.pictures import title
 from scgan_fan.prepare.crops import Candidate, file_name
+from scgan_fan.templates import render
 
 JSON_FILE = 'report.json'
 MOST_FACES = 2000  # of a set, for its mean face
@@ -31,7 +32,7 @@ def write(output: Path, settings, images: int, candidates: list[Candidate], sets
     write_image(output / 'contact_sheet.png', contact_sheet(output / 'faces', candidates, sets, means, room))
     for name, mean in means.items():
         write_image(output / f'mean_face_{name}.png', mean.picture)
-    write_text(output / 'report.md', to_markdown(summary))
+    write_text(output / 'report.md', render('scgan_fan.prepare', 'report.md.jinja', **summary))
     write_text(output / JSON_FILE, json.dumps(summary, indent=2) + '\n')
     return summary
 
@@ -60,32 +61,6 @@ def summarize(settings, images: int, candidates: list[Candidate], sets: dict, me
 
 def _percentiles(values: list[float]) -> dict[str, float]:
     return {str(rank): float(f'{value:.4g}') for rank, value in zip(PERCENTILES, np.percentile(values, PERCENTILES))}
-
-
-def to_markdown(summary: dict) -> str:
-    """The summary as a page of Markdown."""
-    settings, ranks = summary['settings'], list(summary['side'])
-    lines = [
-        f'# {settings["collection"]}: {settings["input"]}', '', f'{summary["images"]} images', '',
-        *_table('', 'faces', 'persons or photographs'),
-        *(_row(name, kept['faces'], kept['groups']) for name, kept in summary['kept'].items()), '',
-        *_table('dropped because', 'faces'), *(_row(*item) for item in summary['dropped'].items()), '',
-        *_table('mean face', 'brightness, of 255', 'contrast'),
-        *(_row(f'{name} ![](mean_face_{name}.png)', *mean.values()) for name, mean in summary['mean_face'].items()), '',
-        *_table('of the kept, percentile', *ranks),
-        _row('side of the crop in the photograph, pixels', *summary['side'].values()),
-        _row('sharpness', *summary['sharpness'].values()), '',
-        *_table('setting', 'value'),
-        *(_row(*item) for item in {**settings['rules'], **settings}.items() if item[0] != 'rules')]
-    return '\n'.join(lines) + '\n'
-
-
-def _table(*titles: str) -> list[str]:
-    return [_row(*titles), _row('---', *['--:'] * (len(titles) - 1))]
-
-
-def _row(*cells) -> str:
-    return f'| {" | ".join(map(str, cells))} |'
 
 
 def contact_sheet(folder: Path, candidates: list[Candidate], sets: dict, means: dict[str, MeanFace],

@@ -2,9 +2,7 @@
 
 Weights are loaded without running code that their files might carry.
 """
-import importlib
 from importlib import metadata
-from importlib.util import find_spec
 from typing import Annotated, Literal
 from urllib.error import URLError
 
@@ -13,11 +11,11 @@ import torch
 from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 
+from scgan_fan.background import load_spandrel
 from scgan_fan.benchmark.image_set import Faces, NotRun, require_file
 from scgan_fan.benchmark.methods.base import Method, Resize, resize
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.extras import import_extra
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
 from scgan_fan.network_loader import load_restorer
@@ -127,15 +125,7 @@ class SpandrelNetwork(_Network):
 
     def __init__(self, **given):
         super().__init__(**given)
-        spandrel = import_extra('spandrel', self.owner, '"scgan_fan[benchmark]"')
-        if find_spec('spandrel_extra_arches'):  # by choice: it is another licence
-            importlib.import_module('spandrel_extra_arches').install(ignore_duplicates=True)
-        try:
-            self.network = spandrel.ModelLoader(self.device).load_from_file(self.weights)
-        except (spandrel.UnsupportedModelError, ValueError, RuntimeError, OSError, EOFError) as error:
-            raise InputError(f'{self.weights}: spandrel cannot read it ({type(error).__name__}); it knows the models '
-                             'that its page lists, https://github.com/chaiNNer-org/spandrel') from error
-        self.network.eval()
+        self.network = load_spandrel(self.weights, self.device, self.owner)
 
     def describe(self) -> str:
         return (f'{self.network.architecture.name} x{self.network.scale} of {self.weights.name}, read by spandrel '
