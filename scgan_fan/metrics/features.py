@@ -75,29 +75,28 @@ def _inception(weights: str | None):
 
 
 def _inception_legacy(weights: str | None):
-    network = inception_v3(weights='IMAGENET1K_V1' if weights is None else None, transform_input=True,
-                           init_weights=False)
-    if weights is not None:
-        load_weights(network, weights, 'inception_v3')
+    network = _torchvision(inception_v3, weights, transform_input=True, init_weights=False)
     network.transform_input = True
-    pool = create_feature_extractor(network.eval(), ['avgpool'])
-
-    def features(images: torch.Tensor) -> torch.Tensor:
-        unit = _signed(images).add(1).div(2)
-        return pool(F.interpolate(unit, (299, 299), mode='bilinear', align_corners=False))['avgpool']
-    return _vectors(pool, features)
+    pool = create_feature_extractor(network, ['avgpool'])
+    return _vectors(pool, lambda images: pool(_resized(images, 299))['avgpool'])
 
 
 def _resnet101(weights: str | None):
-    network = resnet101(weights='IMAGENET1K_V1' if weights is None else None)
-    if weights is not None:
-        load_weights(network, weights, 'resnet101')
-    network.eval()
+    network = _torchvision(resnet101, weights)
+    return _vectors(network, lambda images: network(normalize(_resized(images, 224), IMAGENET_MEAN, IMAGENET_STD)))
 
-    def features(images: torch.Tensor) -> torch.Tensor:
-        larger = F.interpolate(_signed(images).add(1).div(2), (224, 224), mode='bilinear', align_corners=False)
-        return network(normalize(larger, IMAGENET_MEAN, IMAGENET_STD))
-    return _vectors(network, features)
+
+def _torchvision(build: Callable, weights: str | None, **options) -> Any:
+    """One of torchvision's networks for ImageNet, with its own weights or those of a file."""
+    network = build(weights='IMAGENET1K_V1' if weights is None else None, **options)
+    if weights is not None:
+        load_weights(network, weights, build.__name__)
+    return network.eval()
+
+
+def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    """Images in [0, 1], bilinear."""
+    return F.interpolate(_signed(images).add(1).div(2), (side, side), mode='bilinear', align_corners=False)
 
 
 def _alexnet(weights: str | None):

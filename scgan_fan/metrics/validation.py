@@ -7,7 +7,6 @@ several processes, kept, and drawn anew for an interval, whatever the metric is.
 import inspect
 
 import numpy as np
-from basicsr.metrics import calculate_metric
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.errors import InputError, check_choice
@@ -33,11 +32,6 @@ def takes_batches(metric):
     return metric
 
 
-def mean(rows: np.ndarray, **options) -> float:
-    """The summary of a metric that names none."""
-    return float(rows.mean())
-
-
 class Metric:
     """A metric with its options.
 
@@ -58,11 +52,15 @@ class Metric:
         self.better = block.get('better', 'higher')
         check_choice(f'{owner}: {name}: better', self.better, ('higher', 'lower'))
         self.resamples = block.get('resamples')
-        self._block = {key: value for key, value in block.items() if key != 'resamples'}
-        self._needed = needed_inputs(block)
+        self._metric = METRIC_REGISTRY.get(block['type'])
+        self._options = {key: value for key, value in block.items() if key not in ('type', 'better', 'resamples')}
+        parameters = inspect.signature(self._metric).parameters.values()
+        self._needed = {each.name for each in parameters if each.default is each.empty
+                        and each.kind is each.POSITIONAL_OR_KEYWORD and each.name not in self._options}
 
     def applies_to(self, inputs: dict) -> bool:
-        """Whether ``inputs`` has all that the metric needs."""
+        """Whether ``inputs`` has all that the metric needs: its parameters that have neither a default nor an option.
+        """
         return self._needed <= inputs.keys()
 
     def rows(self, images: list[dict]) -> list[float | np.ndarray]:
@@ -72,19 +70,22 @@ class Metric:
             images: for each the arguments that metrics may ask for by name: ``uint8`` BGR images (height, width, 3):
                 ``img``, restored; ``lq``; and ``img2``, the true one, where there is one. ``key``: its name.
         """
-        if getattr(METRIC_REGISTRY.get(self._block['type']), 'takes_batches', False):
+        if getattr(self._metric, 'takes_batches', False):
             stacked = {name: np.stack([inputs[name] for inputs in images]) for name in self._needed}
-            return list(calculate_metric(stacked, self._block))
-        return [calculate_metric(inputs, self._block) for inputs in images]
+            return list(self._metric(**stacked, **self._options))
+        return [self._metric(**inputs, **self._options) for inputs in images]
 
     def prepare(self) -> None:
         """What is better done by all processes before ``summary`` is called in one."""
-        if prepare := getattr(METRIC_REGISTRY.get(self._block['type']), 'prepare', None):
-            prepare(**options_of(self._block))
+        if prepare := getattr(self._metric, 'prepare', None):
+            prepare(**self._options)
 
     def summary(self, rows: np.ndarray) -> float | None:
-        """The figure of a set, of rows (N, ...); None where there is nothing to measure."""
-        return summarize(self._block, rows)
+        """The figure of a set, of rows (N, ...): their mean, where the metric names no other; None where there is
+        nothing to measure.
+        """
+        summary = getattr(self._metric, 'summary', None)
+        return summary(rows, **self._options) if summary else float(rows.mean())
 
 
 class ValidationMetrics:
@@ -111,20 +112,3 @@ class ValidationMetrics:
         """Metric -> its figure for the set, in the option file's order; those with nothing to measure are left out."""
         results = {name: self.metrics[name].summary(np.array(rows)) for name, rows in self.rows.items() if rows}
         return {name: value for name, value in results.items() if value is not None}
-
-
-def summarize(block: dict, rows: np.ndarray) -> float | None:
-    """The figure of a metric's block for the rows (N, ...) of a set."""
-    return getattr(METRIC_REGISTRY.get(block['type']), 'summary', mean)(rows, **options_of(block))
-
-
-def options_of(block: dict) -> dict:
-    """What a metric's block says to the metric itself."""
-    return {key: value for key, value in block.items() if key not in ('type', 'better')}
-
-
-def needed_inputs(block: dict) -> set[str]:
-    """The parameters of a metric that neither have a default nor are set in its block."""
-    parameters = inspect.signature(METRIC_REGISTRY.get(block['type'])).parameters.values()
-    required = {p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
-    return required - block.keys()

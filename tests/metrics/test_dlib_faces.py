@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 
 from scgan_fan.metrics import calculate_detection, calculate_landmarks5
-from scgan_fan.metrics.validation import summarize
+from scgan_fan.metrics.validation import Metric
 
 
 def test_faces_are_detected_and_noise_is_not(drawn, noise):
     found = [calculate_detection(face) for face in drawn]
     assert set(found) <= {0.0, 1.0} and np.mean(found) > 0.5
     assert calculate_detection(noise) == 0
-    assert summarize({'type': 'calculate_detection'}, np.array([1.0, 0.0, 1.0, 1.0])) == 75
+    assert Metric('it', {'type': 'calculate_detection'}).summary(np.array([1.0, 0.0, 1.0, 1.0])) == 75
 
 
 def test_five_landmarks_move_with_the_face(drawn):
