@@ -76,10 +76,9 @@ def list_experiments(wanted: str = '', folder: Path = Path('options')) -> str:
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Print the list; returns the exit status."""
+def main() -> None:
+    """Print the list."""
     parser = argparse.ArgumentParser(
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         description='List the experiments of the papers: row, published figures, and what to run.',
         epilog='example: scgan-fan experiments "w/o"')
     parser.add_argument('wanted', nargs='?', default='', help='a word in the file, row, table or description')
@@ -87,7 +86,6 @@ def main() -> int:
                         help='option files. Default: %(default)s')
     arguments = parser.parse_args()
     print(list_experiments(arguments.wanted, arguments.options))
-    return 0
 
 
 if __name__ == '__main__':

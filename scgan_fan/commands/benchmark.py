@@ -7,11 +7,11 @@ Interrupted, it continues when the same command is given again; what was restore
 import argparse
 from pathlib import Path
 
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, parser_of, positive
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument('-opt', required=True, metavar='FILE', help='option file; options/benchmark has some')
     parser.add_argument('-o', '--output', required=True, type=Path, metavar='OUT', help='folder for everything')
     parser.add_argument('--methods', nargs='+', metavar='NAME', help='only these methods of the file')
@@ -21,8 +21,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 @ends_in_one_line(stopped='the same command continues')
-def main() -> int:
-    """Run the benchmark of the command line and print its tables; returns the exit status."""
+def main() -> None:
+    """Run the benchmark of the command line and print its tables."""
     arguments = parse_arguments()
     from scgan_fan.benchmark import report  # all take seconds, which --help need not
     from scgan_fan.benchmark.options import choose, read_options
@@ -33,4 +33,3 @@ def main() -> int:
     written = report.write(run(options, arguments.output), arguments.output)
     print((arguments.output / 'results.md').read_text(encoding='utf-8'))
     print(*written, sep='\n')
-    return 0

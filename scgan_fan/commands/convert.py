@@ -9,8 +9,8 @@ from scgan_fan.commands.line import conversion_parser, ends_in_one_line, positiv
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Do what the command line says; returns the exit status."""
+def main() -> None:
+    """Do what the command line says."""
     parser = conversion_parser(__doc__, 'file to write: .pth or .safetensors')
     parser.add_argument('--to', choices=CHANNEL_ORDERS, default='rgb', help='channel order of the images of the '
                         'result; SCGAN was released for BGR (default: %(default)s, as everywhere in this package)')
@@ -27,5 +27,3 @@ def main() -> int:
     print(f'{arguments.output}: {weights.name}, x{scale_of(weights.network)}, {weights.channel_order.upper()}, '
           f'{len(weights.tensors)} tensors')
     print(', '.join(f'{option}: {value}' for option, value in weights.network.items()))
-    return 0
-

@@ -10,8 +10,8 @@ from scgan_fan.commands.line import conversion_parser, ends_in_one_line
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Do what the command line says; returns the exit status."""
+def main() -> None:
+    """Do what the command line says."""
     parser = conversion_parser(__doc__, 'file to write')
     parser.add_argument('--format', choices=EXPORTS, default=EXPORTS[0], help='default: %(default)s')
     parser.add_argument('--half', action='store_true', help='compute in float16; images stay float32')
@@ -22,5 +22,3 @@ def main() -> int:
     difference = export(arguments.source, arguments.output, arguments.format, arguments.half,
                         arguments.channel_order, arguments.overwrite)
     print(f'{arguments.output}: {arguments.format}; differs from PyTorch by at most {difference:.2g} on [-1, 1]')
-    return 0
-

@@ -12,11 +12,11 @@ import argparse
 import yaml
 
 from scgan_fan.choices import STACKS
-from scgan_fan.commands.line import ends_in_one_line, positive, room
+from scgan_fan.commands.line import ends_in_one_line, parser_of, positive, room
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument('inputs', nargs='+', metavar='INPUT', help='folder or LMDB of HR faces: all that dataroot_gt '
                         'names, in the same order')
     parser.add_argument('-o', '--output', required=True, metavar='OUT')
@@ -48,8 +48,8 @@ def options_block(text: str) -> dict:
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Write the heatmaps of the command line; returns the exit status."""
+def main() -> None:
+    """Write the heatmaps of the command line."""
     arguments = parse_arguments()
     from scgan_fan.data.heatmap_store import write_heatmaps  # takes seconds, which --help need not
     from scgan_fan.device import use_device
@@ -61,6 +61,5 @@ def main() -> int:
                            arguments.overwrite, room=arguments.room)
     if count is None:
         print(f'{arguments.output} is finished already; --overwrite makes it again')
-        return 0
+        return
     print(f'{arguments.output}: heatmaps of {count} faces and of their mirror images')
-    return 0

@@ -8,32 +8,21 @@ from collections.abc import Callable
 from scgan_fan.errors import InputError
 
 
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if int(text) < 1:
-        raise argparse.ArgumentTypeError('must be 1 or more')
-    return int(text)
+def _numbers(kind: type, allowed: Callable, said: str) -> Callable:
+    def read(text: str):
+        value = kind(text)
+        if not allowed(value):
+            raise argparse.ArgumentTypeError(f'must be {said}')
+        return value
+    read.__name__ = kind.__name__  # argparse says it where the text is no number
+    return read
 
 
-def natural(text: str) -> int:
-    """A whole number from 0."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError('must be 0 or more')
-    return int(text)
-
-
-def factor(text: str) -> float:
-    """A number above 0."""
-    if not 0 < float(text) < math.inf:
-        raise argparse.ArgumentTypeError('must be a number above 0')
-    return float(text)
-
-
-def room(text: str) -> float:
-    """A number from 1: side of an image / side of the crop in its middle."""
-    if not 1 <= float(text) < math.inf:
-        raise argparse.ArgumentTypeError('must be a number from 1 on')
-    return float(text)
+positive = _numbers(int, lambda value: value >= 1, '1 or more')
+natural = _numbers(int, lambda value: value >= 0, '0 or more')
+share = _numbers(float, lambda value: 0 <= value <= 1, '0 to 1')
+factor = _numbers(float, lambda value: 0 < value < math.inf, 'a number above 0')
+room = _numbers(float, lambda value: 1 <= value < math.inf, 'a number from 1 on')  # side of an image / of its crop
 
 
 def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
@@ -44,8 +33,8 @@ def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
         target: what kind of file.
     """
     description, examples = text.split('\n\n')
-    parser = argparse.ArgumentParser(description=description, epilog=f'examples:\n{examples}',
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(description)
+    parser.epilog = f'examples:\n{examples}'
     parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
                         'dict, .safetensors file of one of these, or name of a network that comes with the package; of '
                         'params and params_ema the latter is taken')
@@ -54,18 +43,24 @@ def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
     return parser
 
 
+def parser_of(text: str | None) -> argparse.ArgumentParser:
+    """The parser of a command, whose ``--help`` shows the text as it is written."""
+    return argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
 def ends_in_one_line(failed: int = 1, stopped: str = 'nothing is left half-written') -> Callable:
-    """Let a ``main()`` end with one line and an exit status where the input cannot be used, or at Ctrl-C (130).
+    """Let a ``main()`` give an exit status: 0 where it gives none, and where the input cannot be used or at Ctrl-C
+    (130) another, with one line.
 
     Args:
         failed: exit status at an InputError.
         stopped: what is said at Ctrl-C.
     """
-    def decorate(main: Callable[[], int]) -> Callable[[], int]:
+    def decorate(main: Callable[[], int | None]) -> Callable[[], int]:
         @functools.wraps(main)
         def wrapped() -> int:
             try:
-                return main()
+                return main() or 0
             except InputError as error:
                 print(f'error: {error}', file=sys.stderr)
                 return failed

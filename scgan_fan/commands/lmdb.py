@@ -9,11 +9,11 @@ OUT.lmdb/skipped.txt.
 import argparse
 import os
 
-from scgan_fan.commands.line import ends_in_one_line, positive
+from scgan_fan.commands.line import ends_in_one_line, parser_of, positive
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='folder of images (searched recursively), or .txt file with a path in each line')
     parser.add_argument('-o', '--output', required=True, metavar='OUT.lmdb')
@@ -25,16 +25,14 @@ def parse_arguments() -> argparse.Namespace:
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Write the LMDB of the command line; returns the exit status."""
+def main() -> None:
+    """Write the LMDB of the command line."""
     arguments = parse_arguments()
     from scgan_fan.data.lmdb_writer import write_lmdb  # takes seconds, which --help need not
     summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers, arguments.overwrite)
     if summary is None:
         print(f'{arguments.output} is finished already; --overwrite makes it again')
-        return 0
+        return
     print(f'{arguments.output}: {summary.stored} images, {summary.converted} of them converted to 8-bit RGB')
     for reason, count in sorted(summary.skipped.items()):
         print(f'skipped, {reason}: {count} (see {arguments.output}/skipped.txt)')
-    return 0
-

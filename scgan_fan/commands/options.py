@@ -3,11 +3,10 @@
     scgan-fan options
     scgan-fan train -opt options/train_scgan_fan_cpu.yml
 """
-import argparse
 import shutil
 from pathlib import Path
 
-from scgan_fan.commands.line import ends_in_one_line
+from scgan_fan.commands.line import ends_in_one_line, parser_of
 from scgan_fan.errors import InputError
 
 PACKAGE = Path(__file__).parent.parent
@@ -37,10 +36,9 @@ def copy_options(target: Path) -> list[Path]:
 
 
 @ends_in_one_line()
-def main() -> int:
-    """Copy them; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    """Copy them."""
+    parser = parser_of(__doc__)
     parser.add_argument('folder', nargs='?', type=Path, default=Path('options'), help='default: %(default)s')
     folder = parser.parse_args().folder
     print(f'{folder}: {len(copy_options(folder))} option files')
-    return 0

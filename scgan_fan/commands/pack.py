@@ -17,10 +17,9 @@ def parse_arguments() -> argparse.Namespace:
 
 
 @ends_in_one_line(stopped='some pieces may be missing')
-def main() -> int:
-    """Pack a run; returns the exit status."""
+def main() -> None:
+    """Pack a run."""
     arguments = parse_arguments()
     from scgan_fan.pack import pack
     for piece in pack(arguments.run, arguments.output):
         print(piece)
-    return 0

@@ -5,11 +5,12 @@ Interrupted, it continues when the same command is given again. Look at OUT/cont
 """
 import argparse
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from scgan_fan.choices import DETECTORS
-from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room
+from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room, share
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.prepare.collections import BOXES, BOXES_TO_CROP_BY, COLLECTIONS
 from scgan_fan.prepare.degrade import PRESETS, degrade
@@ -22,13 +23,6 @@ EXAMPLES = """examples:
     scgan-fan prepare degrade datasets/hr/val.lmdb -o datasets/val_lr --preset scgan
 """
 SHARP_SIZE = 64  # what ``SHARP`` was measured for
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError('must be 0 to 1')
-    return float(text)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -113,14 +107,12 @@ def _settings(arguments: argparse.Namespace):
     """The run that is asked for, as ``prepare.pipeline.Settings``."""
     from scgan_fan.prepare.crops import Rules
     from scgan_fan.prepare.pipeline import Settings
-    least_sharpness = arguments.sharpness
-    if least_sharpness is None:
-        least_sharpness = SHARP if arguments.size == SHARP_SIZE else 0
-    rules = Rules(arguments.size, arguments.margin, arguments.detector, arguments.min_face or arguments.size,
-                  arguments.max_face, arguments.max_blur, arguments.max_occlusion, least_sharpness, arguments.room,
-                  arguments.native)
-    return Settings(arguments.collection, os.path.abspath(os.path.expanduser(arguments.input)), rules,
-                    arguments.val_share, arguments.keep_duplicates, arguments.landmarks)
+    given = {**vars(arguments), 'input': os.path.abspath(os.path.expanduser(arguments.input))}
+    given['min_face'] = arguments.min_face or arguments.size
+    if arguments.sharpness is None:
+        given['sharpness'] = SHARP if arguments.size == SHARP_SIZE else 0
+    rules = Rules(**{field.name: given[field.name] for field in fields(Rules)})
+    return Settings(rules=rules, **{field.name: given[field.name] for field in fields(Settings) if field.name in given})
 
 
 def _degrade(arguments: argparse.Namespace) -> None:
@@ -130,8 +122,7 @@ def _degrade(arguments: argparse.Namespace) -> None:
 
 
 @ends_in_one_line(stopped='the same command continues')
-def main() -> int:
-    """Do what the command line says; returns the exit status."""
+def main() -> None:
+    """Do what the command line says."""
     arguments = parse_arguments()
     arguments.run(arguments)
-    return 0
