@@ -11,7 +11,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from scgan_fan.data.sizes import centre_square, read_exact, read_hr, read_square, reduce_area, side_with_room
+from scgan_fan.data.sizes import centre_square, read_exact, read_square, reduce_area, side_with_room
 from scgan_fan.faces.landmarks import MIRRORED
 from scgan_fan.schema_types import Block, Share, Weight, interval, number
 
@@ -111,10 +111,8 @@ def read_crop(source, index: int, size: int, room: float = 1) -> np.ndarray:
     Raises:
         InputError: the image is not square, or its crop has less than ``size`` pixels.
     """
-    if room == 1:
-        return read_hr(source, index, size)
     image = read_square(source, index, side_with_room(size, room))
-    return warp(image, crop_transform(len(image), room, size), size)
+    return reduce_area(image, size) if room == 1 else warp(image, crop_transform(len(image), room, size), size)
 
 
 def read_lr(source, index: int, size: int, room: float) -> np.ndarray:

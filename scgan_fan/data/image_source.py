@@ -5,6 +5,7 @@ slash, dot, space or non-ASCII character is left (``unquote`` gives the path bac
 of it therefore have the same keys, in the same order.
 """
 import hashlib
+import itertools
 import os
 import threading
 from collections import Counter
@@ -158,18 +159,12 @@ def make_unique(keys: list[str], labels: list[str]) -> list[str]:
     unique = []
     for key, label in zip(keys, labels, strict=True):
         if counts[key] > 1:
-            key = _first_free(f'{_encode(label)}%2F{key}', taken)
+            labelled = f'{_encode(label)}%2F{key}'
+            numbered = (f'{labelled}-{number}' for number in itertools.count(2))
+            key = next(name for name in itertools.chain([labelled], numbered) if name not in taken)
             taken.add(key)
         unique.append(key)
     return unique
-
-
-def _first_free(key: str, taken: set[str]) -> str:
-    candidate, number = key, 1
-    while candidate in taken:
-        number += 1
-        candidate = f'{key}-{number}'
-    return candidate
 
 
 def hash_pixels(image: np.ndarray) -> str:

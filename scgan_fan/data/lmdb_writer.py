@@ -48,12 +48,13 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a job. ``skipped`` is the reason, empty if the image is stored."""
+    """What becomes of a job: the PNG file to store, or ``skipped``, the reason why there is none."""
     skipped: str = ''
+    png: bytes = b''
     height: int = 0
     width: int = 0
     converted: bool = False  # was not 8-bit RGB
-    digest: str = ''  # of the stored pixels
+    digest: str = ''  # of the pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,8 +93,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
         return None
     cv2.setNumThreads(0)  # a fork of a process in which OpenCV's threads run may hang
     with folder.aside() as part, multiprocessing.Pool(workers, _quiet_worker) as pool:
-        outcomes = _store(part, jobs, _encode_all(pool, jobs))
-        return _write_texts(part, list(zip(jobs, outcomes, strict=True)))
+        return _store(part, zip(jobs, _encode_all(pool, jobs)), len(jobs))
 
 
 def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
@@ -130,27 +130,33 @@ def _fingerprint(jobs: list[Job]) -> str:
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
-def _encode_all(pool, jobs: list[Job]) -> Iterator[tuple[Outcome, bytes]]:
+def _encode_all(pool, jobs: list[Job]) -> Iterator[Outcome]:
     """In portions: without them fast processes would fill the memory before a slow disk."""
     for start in range(0, len(jobs), PORTION):
         yield from pool.imap(_encode, jobs[start:start + PORTION], chunksize=8)
 
 
-def _store(part: Path, jobs: list[Job], encoded: Iterator[tuple[Outcome, bytes]]) -> list[Outcome]:
-    """Write data.mdb; what became of each job. An image that equals an earlier one is skipped."""
-    outcomes: list[Outcome] = []
+def _store(part: Path, results: Iterator[tuple[Job, Outcome]], count: int) -> Summary:
+    """Write data.mdb and both lists. An image that equals an earlier one is skipped."""
+    stored, skipped, converted = [], [], 0
     seen: dict[str, Job] = {}
     # The environment is opened after the processes are forked, which must not inherit it. Nothing is synchronized
     # before the end: what a crash leaves is thrown away.
     with lmdb.open(str(part), map_size=FIRST_MAP_SIZE, sync=False) as environment:
-        for job, (outcome, png) in tqdm(zip(jobs, encoded), 'storing', len(jobs), unit='image'):
+        for job, outcome in tqdm(results, 'storing', count, unit='image'):
             original = job if outcome.skipped else seen.setdefault(outcome.digest, job)
-            if original is not job:
-                outcome = Outcome(f'duplicate: same pixels as {original.path}')
-            if not outcome.skipped:
-                _put(environment, job.key, png)
-            outcomes.append(outcome)
-    return outcomes
+            reason = outcome.skipped if original is job else f'duplicate: same pixels as {original.path}'
+            if reason:
+                skipped.append((job.path, reason))
+                continue
+            _put(environment, job.key, outcome.png)
+            stored.append(f'{job.key}.png ({outcome.height},{outcome.width},3) {PNG_COMPRESSION}')
+            converted += outcome.converted
+    _write_lines(part / 'skipped.txt', [f'{path}\t{reason}' for path, reason in skipped])
+    if not stored:
+        raise InputError(f'{part}: none of the {count} images can be used; the reasons are in skipped.txt there')
+    _write_lines(part / MARKERS['images'], stored)
+    return Summary(len(stored), converted, Counter(reason.split(':')[0] for _, reason in skipped))
 
 
 def _put(environment: lmdb.Environment, key: str, value: bytes) -> None:
@@ -165,18 +171,6 @@ def _put(environment: lmdb.Environment, key: str, value: bytes) -> None:
                          'again') from error
 
 
-def _write_texts(part: Path, results: list[tuple[Job, Outcome]]) -> Summary:
-    skipped = [(job, outcome.skipped) for job, outcome in results if outcome.skipped]
-    stored = [(job, outcome) for job, outcome in results if not outcome.skipped]
-    _write_lines(part / 'skipped.txt', [f'{job.path}\t{reason}' for job, reason in skipped])
-    if not stored:
-        raise InputError(f'{part}: none of the {len(results)} images can be used; the reasons are in skipped.txt there')
-    _write_lines(part / MARKERS['images'], [f'{job.key}.png ({outcome.height},{outcome.width},3) {PNG_COMPRESSION}'
-                                            for job, outcome in stored])
-    return Summary(stored=len(stored), converted=sum(outcome.converted for _, outcome in stored),
-                   skipped=Counter(reason.split(':')[0] for _, reason in skipped))
-
-
 def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='surrogateescape', newline='')
 
@@ -185,23 +179,23 @@ def _quiet_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
 
 
-def _encode(job: Job) -> tuple[Outcome, bytes]:
-    """Runs in a worker: what the image comes to, and its PNG file (empty if it is skipped)."""
+def _encode(job: Job) -> Outcome:
+    """Runs in a worker."""
     if len(job.key) > LONGEST_KEY:
-        return Outcome(f'name too long: {len(job.key)} bytes encoded, {LONGEST_KEY} at most'), b''
+        return Outcome(f'name too long: {len(job.key)} bytes encoded, {LONGEST_KEY} at most')
     try:
         image, converted = _read_as_rgb(job.path)
     except InputError as error:
-        return Outcome(f'unreadable: {reason_of(error, job.path)}'), b''
+        return Outcome(f'unreadable: {reason_of(error, job.path)}')
     height, width = image.shape[:2]
     if job.size is not None:
         if min(height, width) < job.size:
-            return Outcome(f'too small: {width}x{height} pixels'), b''
+            return Outcome(f'too small: {width}x{height} pixels')
         image = reduce_area(centre_square(image), job.size)
-        height = width = job.size
     png = io.BytesIO()
     Image.fromarray(image).save(png, 'PNG', compress_level=PNG_COMPRESSION)
-    return Outcome('', height, width, converted, hash_pixels(image)), png.getvalue()
+    height, width = image.shape[:2]
+    return Outcome('', png.getvalue(), height, width, converted, hash_pixels(image))
 
 
 def _read_as_rgb(path: str) -> tuple[np.ndarray, bool]:

@@ -38,11 +38,6 @@ def read_square(source, index: int, size: int) -> np.ndarray:
     return image
 
 
-def read_hr(source, index: int, size: int) -> np.ndarray:
-    """``read_square``, reduced to (size, size, 3) where it is larger."""
-    return reduce_area(read_square(source, index, size), size)
-
-
 def read_exact(source, index: int, size: int) -> np.ndarray:
     """Read image ``index`` of ``source``, which must be (size, size, 3): InputError otherwise."""
     image = source.read(index)

@@ -197,7 +197,7 @@ def undisturbed(tmp_path_factory, write_faces):
     return folder, content(root / 'whole.lmdb')
 
 
-MOMENTS = [(lmdb_writer, '_put', 0), (lmdb_writer, '_put', 8), (lmdb_writer, '_write_texts', 0),
+MOMENTS = [(lmdb_writer, '_put', 0), (lmdb_writer, '_put', 8), (lmdb_writer, '_write_lines', 0),
            *((whole_folder.os, 'replace', number) for number in range(5))]
 
 
