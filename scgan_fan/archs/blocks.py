@@ -1,4 +1,4 @@
-"""The residual block of SCGAN's generators and the small choices that its networks share."""
+"""The residual block of SCGAN's and LRGAN's networks, and the small choices that they share."""
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -52,34 +52,34 @@ def normalized(layer: Layer, norm: str | None) -> Layer:
 
 
 class ResidualBlock(nn.Module):
-    """[BN]-ReLU-conv-[BN]-ReLU-[pool]-conv plus a skip (papers.md section 2.1; with batch norm section 4.1).
+    """[norm]-[ReLU]-conv-[norm]-ReLU-[pool]-conv plus a skip (papers.md section 2.1; with batch norm section 4.1).
 
     Args:
         in_channels, channels: of input and output.
-        down: halve the size by average pooling between the convolutions and on the skip.
-        relu_skip: the skip carries what the first ReLU gives, as in SCGAN's released networks, where it works in place;
-            false: x, as in LRGAN's.
+        pool: what halves the size, between the convolutions and on the skip, or None.
+        relu_skip: the skip carries what the first ReLU gives, as in SCGAN's released generators, where it works in
+            place; false: x, as in its discriminators and in LRGAN.
         norm: ``spectral`` puts every convolution under spectral norm (papers.md section 2.8, N1); ``batch`` puts batch
             norm before each ReLU, as in LRGAN.
+        bias: of the 3x3 convolutions.
+        relu: begin with a ReLU.
     """
 
-    def __init__(self, in_channels: int, channels: int, down: bool = False, relu_skip: bool = True,
-                 norm: str = 'none'):
+    def __init__(self, in_channels: int, channels: int, pool: nn.Module | None = None, relu_skip: bool = True,
+                 norm: str = 'none', bias: bool = False, relu: bool = True):
         super().__init__()
-        self.down = down
+        self.pool = pool or nn.Identity()
         self.relu_skip = relu_skip
         self.norm1 = nn.BatchNorm2d(in_channels) if norm == 'batch' else nn.Identity()
         self.norm2 = nn.BatchNorm2d(channels) if norm == 'batch' else nn.Identity()
-        self.conv1 = convolution(in_channels, channels, 3, norm=norm)
-        self.conv2 = convolution(channels, channels, 3, norm=norm)
-        self.skip = None
-        if down or in_channels != channels:
+        self.first = nn.ReLU() if relu else nn.Identity()
+        self.conv1 = convolution(in_channels, channels, 3, bias=bias, norm=norm)
+        self.conv2 = convolution(channels, channels, 3, bias=bias, norm=norm)
+        self.skip: nn.Module = nn.Identity()
+        if pool or in_channels != channels:
             self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rectified = F.relu(self.norm1(x))
-        out = F.relu(self.norm2(self.conv1(rectified)))
-        skip = rectified if self.relu_skip else x
-        if self.down:
-            out, skip = F.avg_pool2d(out, 2), F.avg_pool2d(skip, 2)
-        return self.conv2(out) + (skip if self.skip is None else self.skip(skip))
+        rectified = self.first(self.norm1(x))
+        out = self.pool(F.relu(self.norm2(self.conv1(rectified))))
+        return self.conv2(out) + self.skip(self.pool(rectified if self.relu_skip else x))

@@ -70,7 +70,7 @@ class DegradationNet(nn.Module):
         stages = [scaled(c, width) for c in (*ENCODER_CHANNELS, BOTTLENECK_CHANNELS)]
         for name, stage in zip(('enc1', 'enc2', 'enc3', 'dec1'), stages):
             self.add_module(name, nn.Sequential(
-                ResidualBlock(channels, stage, down=True, **block), ResidualBlock(stage, stage, **block)))
+                ResidualBlock(channels, stage, nn.AvgPool2d(2), **block), ResidualBlock(stage, stage, **block)))
             channels = stage
         for step in range(doublings):
             if channels % 4:

@@ -2,41 +2,13 @@
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from scgan_fan.archs.blocks import LAST_SIZE, check_size, convolution, halvings, normalized, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, ResidualBlock, check_size, halvings, normalized, scaled
 from scgan_fan.errors import InputError, check_choice
 
 CHANNELS = (128, 128, 256, 256, 512, 512)  # papers.md section 2.4
 HIDDEN_FEATURES = 512
-
-
-class DiscriminatorBlock(nn.Module):
-    """[ReLU]-conv-ReLU-[pool]-conv plus a skip of the raw input.
-
-    Args:
-        in_channels, channels: of input and output.
-        pool: what halves the size of both branches, or None.
-        norm: ``spectral`` or ``none``.
-        bias: of the 3x3 convolutions.
-        relu: begin with a ReLU.
-    """
-
-    def __init__(self, in_channels: int, channels: int, pool: nn.Module | None, norm: str = 'spectral',
-                 bias: bool = False, relu: bool = True):
-        super().__init__()
-        self.pool = pool or nn.Identity()
-        self.first = nn.ReLU() if relu else nn.Identity()
-        self.conv1 = convolution(in_channels, channels, 3, bias=bias, norm=norm)
-        self.conv2 = convolution(channels, channels, 3, bias=bias, norm=norm)
-        self.skip: nn.Module = nn.Identity()
-        if pool or in_channels != channels:
-            self.skip = convolution(in_channels, channels, 1, bias=True, norm=norm)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out = self.pool(F.relu(self.conv1(self.first(x))))
-        return self.conv2(out) + self.skip(self.pool(x))
 
 
 class FaceDiscriminator(nn.Module):
@@ -63,7 +35,7 @@ class FaceDiscriminator(nn.Module):
         channels = [3, *(scaled(c, width) for c in CHANNELS)]
         halve = nn.MaxPool2d(2) if pool == 'max' else nn.AvgPool2d(2)
         self.blocks = nn.Sequential(*(
-            DiscriminatorBlock(before, after, halve if i >= len(CHANNELS) - poolings else None, norm)
+            ResidualBlock(before, after, halve if i >= len(CHANNELS) - poolings else None, relu_skip=False, norm=norm)
             for i, (before, after) in enumerate(pairwise(channels))))
         hidden = scaled(HIDDEN_FEATURES, width)
         self.output = nn.Sequential(

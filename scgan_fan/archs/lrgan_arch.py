@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, normalized, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, ResidualBlock, check_size, normalized, scaled
 from scgan_fan.archs.degradation_arch import HALVINGS, doublings_of
-from scgan_fan.archs.discriminator_arch import DiscriminatorBlock
 from scgan_fan.archs.superfan_arch import SuperFANBlock
 from scgan_fan.errors import InputError
 
@@ -70,16 +69,15 @@ class LRGANReleasedDiscriminator(nn.Module):
 
     def __init__(self, size: int = 64, width: float = 1.0, norm: str = 'spectral'):
         super().__init__()
-        if size % LAST_SIZE or not (
-                1 <= halvings('LRGANReleasedDiscriminator size / 4', size // LAST_SIZE) <= JUDGE_BLOCKS):
+        sizes = [LAST_SIZE * 2**poolings for poolings in range(1, JUDGE_BLOCKS + 1)]
+        if size not in sizes:
             raise InputError(f'LRGANReleasedDiscriminator size: {size} is not 4 times a power of two from 8 to '
-                             f'{LAST_SIZE * 2**JUDGE_BLOCKS}')
+                             f'{sizes[-1]}')
         self.size = size
-        poolings = halvings('size', size // LAST_SIZE)
         channels = scaled(JUDGE_CHANNELS, width)
         self.blocks = nn.Sequential(*(
-            DiscriminatorBlock(channels if i else 3, channels, nn.AvgPool2d(2) if i < poolings else None, norm,
-                               bias=True, relu=i > 0)
+            ResidualBlock(channels if i else 3, channels, nn.AvgPool2d(2) if i <= sizes.index(size) else None,
+                          relu_skip=False, norm=norm, bias=True, relu=i > 0)
             for i in range(JUDGE_BLOCKS)))
         self.output = nn.Linear(channels, 1)
         for layer in self.modules():

@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from scgan_fan.archs.blocks import LAST_SIZE, check_size, halvings, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, check_size, scaled
 from scgan_fan.errors import InputError, check_choice
 
 CHANNELS = 64
@@ -86,11 +86,11 @@ class DCGANCritic(nn.Module):
 
     def __init__(self, size: int = 64, width: float = 1.0):
         super().__init__()
-        if size % LAST_SIZE or not 1 <= halvings('DCGANCritic size / 4', size // LAST_SIZE) <= 4:
+        sizes = (8, 16, 32, 64)
+        if size not in sizes:
             raise InputError(f'DCGANCritic size: {size} is not 8, 16, 32 or 64')
         self.size = size
-        count = halvings('size', size // LAST_SIZE)
-        channels = [3, *(scaled(c, width) for c in CRITIC_CHANNELS[:count])]
+        channels = [3, *(scaled(c, width) for c in CRITIC_CHANNELS[:sizes.index(size) + 1])]
         layers = []
         for before, after in pairwise(channels):
             layers += [nn.Conv2d(before, after, 4, stride=2, padding=1, bias=False), nn.LeakyReLU(0.2)]
