@@ -22,6 +22,13 @@ def natural(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """A number from 1 to 65535."""
+    if not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError('must be from 1 to 65535')
+    return int(text)
+
+
 def factor(text: str) -> float:
     """A number above 0."""
     if not 0 < float(text) < math.inf:
