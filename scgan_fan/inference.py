@@ -176,8 +176,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
         faces, passed = find_and_count(seen, detector, min_face, turned)
     if only_center_face:
         faces = sorted(faces, key=lambda face: _distance_to_middle(face, image))[:1]
-    largest = math.inf if force else restorer.largest
-    done = _restore_small(seen, faces, restorer, largest, margin, fidelity, precision, batch)
+    done = _restore_small(seen, faces, restorer, force, margin, fidelity, precision, batch)
     if face_model is not None:
         done = [_restore_large(seen, face.face, face_model, fidelity) if face.reason else face for face in done]
     scale = scale or suitable_scale(image, done)
@@ -196,21 +195,28 @@ def _distance_to_middle(face: Face, image: np.ndarray) -> float:
     return np.hypot(left + right - width, top + bottom - height)
 
 
-def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, largest: float, margin: float,
+def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, force: bool, margin: float,
                    fidelity: float, precision: str, batch: int) -> list[RestoredFace]:
-    """All faces, those whose crop has at most ``largest`` pixels restored."""
+    """All faces, those that are not ``too_large`` restored."""
     size = face_size(restorer)
     crops = [face.crop(margin).rounded() for face in faces]
     pixels = [cut_crop(image, crop, size) for crop in crops]
-    small = [index for index, crop in enumerate(crops) if crop.side <= largest]
+    reasons = ['' if force else too_large(crop, restorer) for crop in crops]
+    small = [index for index, reason in enumerate(reasons) if not reason]
     chosen = np.array([pixels[index] for index in small], np.uint8).reshape(-1, size, size, 3)
     restored = dict(zip(small, restore(chosen, restorer, precision, batch)))
-    reason = f'larger than {largest:.0f} pixels' + (
+    return [RestoredFace(face, crop, cut, restored[index], low=_low(crop, LOW, fidelity)) if index in restored
+            else RestoredFace(face, crop, cut, reason=reasons[index])
+            for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
+
+
+def too_large(crop: Crop, restorer: Restorer) -> str:
+    """Why a face of this crop is only enlarged where it is not forced; empty where it is restored."""
+    if crop.side <= restorer.largest:
+        return ''
+    return f'larger than {restorer.largest:.0f} pixels' + (
         f': {restorer.name} would not make it better' if restorer.measured else
         f', {LARGEST} times what the network was made for; --force restores it too')
-    return [RestoredFace(face, crop, cut, restored[index], low=_low(crop, LOW, fidelity)) if index in restored
-            else RestoredFace(face, crop, cut, reason=reason)
-            for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

@@ -14,6 +14,7 @@ from scgan_fan.background import Upsampler
 from scgan_fan.choices import VIDEO_SUFFIXES
 from scgan_fan.errors import InputError
 from scgan_fan.large_faces import LargeFaceRestorer
+from scgan_fan.faces.crop import Crop
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import resize_square
 from scgan_fan.faces.tracking import Tracker
@@ -229,12 +230,16 @@ def describe(face: RestoredFace) -> str:
 def draw_boxes(result: RestoredPhoto, scale: float) -> np.ndarray:
     """The restored photograph with the outlines of the crops: green where the face is restored, else orange."""
     image = result.image.copy()
-    levels = np.iinfo(image.dtype).max // 255
     for face in result.faces:
-        corners = np.rint(face.crop.scaled(scale).corners()).astype(np.int32)
-        colour = LEFT if face.restored is None else RESTORED
-        cv2.polylines(image, [corners], True, [levels * value for value in colour], thickness=max(1, round(scale / 2)))
+        draw_box(image, face.crop.scaled(scale), face.restored is not None, max(1, round(scale / 2)))
     return image
+
+
+def draw_box(image: np.ndarray, crop: Crop, restored: bool, thickness: int) -> None:
+    """Draw the outline of a crop into a photograph: green where its face is restored, else orange."""
+    levels = np.iinfo(image.dtype).max // 255
+    colour = [levels * value for value in (RESTORED if restored else LEFT)]
+    cv2.polylines(image, [np.rint(crop.corners()).astype(np.int32)], True, colour, thickness)
 
 
 def is_video(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """A small semi-cycle: every network at a sixteenth of the papers' width, on drawn faces."""
 import copy
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,24 @@ def no_device_is_said(monkeypatch) -> None:
 def on_the_cpu(monkeypatch, no_device_is_said) -> None:
     """Networks are loaded to the processor where nothing else is said, also on a machine with a GPU."""
     monkeypatch.setattr('scgan_fan.device._in_use', torch.device('cpu'))
+
+
+@pytest.fixture
+def browser(tmp_path):
+    """Chromium without a window, which downloads into the test's folder; skips where there is none."""
+    webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
+    binary, driver = shutil.which('chromium'), shutil.which('chromedriver')
+    if not binary or not driver:
+        pytest.skip('no chromium and chromedriver here: the page is tested in a real browser')
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ('--headless', '--no-sandbox', '--disable-gpu', '--window-size=1000,1400'):
+        options.add_argument(argument)
+    options.add_experimental_option('prefs', {'download.default_directory': str(tmp_path)})
+    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield driver
+    driver.quit()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ COMMANDS = {  # name -> module, what it does
     'train': ('scgan_fan.train', 'train by an option file, with BasicSR\'s flags'),
     'test': ('scgan_fan.test', 'test by an option file, with BasicSR\'s flags'),
     'restore': ('scgan_fan.commands.restore', 'restore the faces in photographs and videos'),
+    'demo': ('scgan_fan.commands.demo', 'restore photographs on a page in the browser'),
     'benchmark': ('scgan_fan.commands.benchmark', 'compare methods: a table, pictures, a page'),
     'prepare': ('scgan_fan.commands.prepare', 'make training data from collections of photographs'),
     'draw': ('drawn_faces.command', 'draw faces with exact landmarks to try everything on'),

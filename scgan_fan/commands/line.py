@@ -20,6 +20,7 @@ def _numbers(kind: type, allowed: Callable, said: str) -> Callable:
 
 positive = _numbers(int, lambda value: value >= 1, '1 or more')
 natural = _numbers(int, lambda value: value >= 0, '0 or more')
+port = _numbers(int, lambda value: 1 <= value <= 65535, 'from 1 to 65535')
 share = _numbers(float, lambda value: 0 <= value <= 1, '0 to 1')
 factor = _numbers(float, lambda value: 0 < value < math.inf, 'a number above 0')
 room = _numbers(float, lambda value: 1 <= value < math.inf, 'a number from 1 on')  # side of an image / of its crop

@@ -1,6 +1,5 @@
 """What people read: tables, numbers, pictures, and the page in a real browser."""
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -124,23 +123,6 @@ def test_picture_shows_each_face_and_its_details(written):
     assert np.array_equal(picture[22:150:2, 5 * 132:5 * 132 + 128:2], face)
     mouth = gallery._detail(face, *gallery.DETAILS[1])
     assert np.array_equal(picture[22 + 264, 5 * 132], mouth[0, 0])
-
-
-@pytest.fixture
-def browser():
-    """Chromium without a window; skips where there is none."""
-    webdriver = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
-    binary, driver = shutil.which('chromium'), shutil.which('chromedriver')
-    if not binary or not driver:
-        pytest.skip('no chromium and chromedriver here: the page is tested in a real browser')
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for argument in ('--headless', '--no-sandbox', '--disable-gpu', '--window-size=1000,1400'):
-        options.add_argument(argument)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield driver
-    driver.quit()
 
 
 def test_page_in_a_browser(written, browser):
