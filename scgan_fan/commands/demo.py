@@ -23,12 +23,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 @ends_in_one_line(stopped='the page is gone')
-def main() -> int:
-    """Serve the page until Ctrl-C; returns the exit status."""
+def main() -> None:
+    """Serve the page until Ctrl-C."""
     arguments = parse_arguments()
     from scgan_fan.demo import serve  # these take seconds, which --help need not
     from scgan_fan.device import use_device
     from scgan_fan.network_loader import load_restorer
     use_device(arguments.device)
     serve(load_restorer(arguments.weights), arguments.port)
-    return 0
