@@ -117,6 +117,17 @@ class SemiCycleTrain(Train):
     blur_synthetic: Annotated[tuple[float, float], interval(0)] | None = None
     cycle_grad: Literal['detached', 'through'] = 'detached'
     shared_parts: Literal['all'] | list[str] | None = None
+    simultaneous: bool = False
+    backward_every: Count = 1
+
+    @model_validator(mode='after')
+    def _goes_together(self):
+        if self.net_d_iters > 1 and (self.simultaneous or self.backward_every > 1):
+            raise ValueError('net_d_iters: does not go with simultaneous or backward_every; set it to 1, or these to '
+                             'false and 1')
+        if self.simultaneous and self.precision == 'float16':
+            raise ValueError('simultaneous: scales gradients beyond what float16 holds; take precision: bfloat16')
+        return self
 
 
 class FANTrain(Train):

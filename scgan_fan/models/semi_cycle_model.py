@@ -15,18 +15,19 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 from scgan_fan.models.adversarial import (adversarial_term, discriminator_loss, discriminators_learn,
-                                          discriminators_rest, penalty_points)
+                                          discriminators_rest, judge_once, penalty_points)
 from scgan_fan.models.face_model import NOISE, FaceModel
 from scgan_fan.models.networks import share_parts
 from scgan_fan.models.schema import SemiCycleTrain
 from scgan_fan.models.synthetic_lr import gaussian_blur, partly_clean
+from scgan_fan.models.terms import check_samples_apart
 from scgan_fan.precision import at_least_float32
 
 BLUR = 2  # what a draw is for; see FaceModel.draw
 
 @dataclass
 class Cycles:
-    """The images of one pass through both cycles; those of an absent cycle are None. RGB in [-1, 1]."""
+    """The images of one pass through both cycles; those of a cycle that is absent or rests are None. RGB in [-1, 1]."""
 
     real_hr: torch.Tensor  # I_rH, (batch, 3, 64, 64)
     real_lr: torch.Tensor  # I_rL, (batch, 3, 16, 16)
@@ -65,7 +66,12 @@ class SemiCycleModel(FaceModel):
       so that faces of good small photographs are no stranger to it than bad ones; ours, 0 in the papers;
     - ``blur_synthetic``: least and most sigma, in pixels of LR, of a Gaussian blur of I_sL before R_LS restores it,
       drawn for each face, so that R_LS meets all the blur of real faces; ours, absent in the papers;
-    - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them).
+    - ``shared_parts``: parts of the degraders that are one (``all``, or names as DegradationNet.parts() gives them);
+    - ``simultaneous``: all networks step at once, each against the others as they were before the step (simultaneous
+      gradient descent, Mescheder et al. 2017, "The Numerics of GANs", section 2), so that a discriminator sees each
+      generated image once, not twice; false: the discriminators step first, as in the released code;
+    - ``backward_every``: the backward cycle takes part in each so-many-th iteration; in the others D_SL, D_L2 and D_H2
+      rest. 1 in the papers.
     """
 
     GENERATORS = ('g', 'degrade_hl', 'degrade_sl', 'fan')
@@ -97,13 +103,16 @@ class SemiCycleModel(FaceModel):
     # ---- the step ----
 
     def optimize_parameters(self, current_iter: int) -> None:
-        """One iteration: generate, discriminators, generators where it is their turn, average."""
+        """One iteration: generate, discriminators, generators where it is their turn (or all at once), average."""
         generators_learn = current_iter % self.net_d_iters == 0
         with torch.set_grad_enabled(generators_learn):
             batch = self.generate(current_iter)
-        losses = self.train_discriminators(batch, current_iter)
-        if generators_learn:
-            losses |= self.train_generators(batch, current_iter)
+        if self.simultaneous:
+            losses = self.train_simultaneously(batch, current_iter)
+        else:
+            losses = self.train_discriminators(batch, current_iter)
+            if generators_learn:
+                losses |= self.train_generators(batch, current_iter)
         self.finish_step(losses, current_iter)
         if generators_learn:
             self.update_average(current_iter)
@@ -111,7 +120,8 @@ class SemiCycleModel(FaceModel):
     def generate(self, current_iter: int) -> list[Cycles]:
         """Both cycles' images of the fed batch, by microbatches."""
         draws = self.draw_noise(current_iter), self.draw_blur(current_iter)
-        return [self.run_cycles(*microbatch)
+        backward = current_iter % self.backward_every == 0
+        return [self.run_cycles(*microbatch, backward=backward)
                 for microbatch in self.microbatches(self.gt, self.lq, *draws, self.heatmaps)]
 
     def draw_noise(self, current_iter: int) -> torch.Tensor:
@@ -126,7 +136,8 @@ class SemiCycleModel(FaceModel):
         return least + (most - least) * self.draw(BLUR, current_iter, torch.rand)
 
     def run_cycles(self, real_hr: torch.Tensor, real_lr: torch.Tensor, noise: torch.Tensor,
-                   blur: torch.Tensor | None = None, heatmaps: torch.Tensor | None = None) -> Cycles:
+                   blur: torch.Tensor | None = None, heatmaps: torch.Tensor | None = None, *,
+                   backward: bool = True) -> Cycles:
         """Generate the images of both cycles; the same noise serves both, as in the released code."""
         restore: Any = self.networks.get('g')
         stop = torch.Tensor.detach if self.cycle_grad == 'detached' else torch.nn.Identity()
@@ -138,7 +149,7 @@ class SemiCycleModel(FaceModel):
                     lr = stop(cycles.synthetic_lr)
                     lr = lr if blur is None else gaussian_blur(lr, blur)
                     cycles.sr_synthetic = restore(partly_clean(lr, real_hr, self.clean_share))
-            if 'degrade_sl' in self.networks:  # backward cycle: LR -> HR -> LR
+            if 'degrade_sl' in self.networks and backward:  # backward cycle: LR -> HR -> LR
                 cycles.sr_real = restore(real_lr)
                 cycles.redegraded_lr = self.networks['degrade_sl'](stop(cycles.sr_real), noise)
         return cycles
@@ -148,8 +159,7 @@ class SemiCycleModel(FaceModel):
         discriminators_learn(self)
         with self.step_of(self.discriminators) as losses:
             for cycles, points in self.each_microbatch(zip(batch, penalty_points(self, batch, current_iter))):
-                for name in self.discriminators:
-                    real, generated = cycles.discriminated_by(name)
+                for name, real, generated in self.to_judge(cycles):
                     loss = discriminator_loss(self, name, real, generated, points)
                     self.backward(loss, {name: loss}, len(cycles), losses)
         return losses
@@ -164,8 +174,27 @@ class SemiCycleModel(FaceModel):
                 self.backward(self.generator_loss(terms), terms, len(cycles), losses)
         return losses
 
-    def generator_terms(self, cycles: Cycles, current_iter: int) -> dict[str, torch.Tensor]:
-        """Every generator term that has a block, with its ``loss_weight`` (papers.md section 2.5)."""
+    def train_simultaneously(self, batch: list[Cycles], current_iter: int) -> dict[str, torch.Tensor]:
+        """A step of all networks from where they stand (``simultaneous``); returns losses and terms."""
+        discriminators_learn(self)
+        with self.step_of([*self.discriminators, *self.trained]) as losses:
+            for cycles, points in self.each_microbatch(zip(batch, penalty_points(self, batch, current_iter))):
+                judged = {name: judge_once(self, name, real, generated, points, losses)
+                          for name, real, generated in self.to_judge(cycles)}
+                with self.autocast():
+                    terms = self.generator_terms(cycles, current_iter, judged)
+                self.backward(self.generator_loss(terms), terms, len(cycles), losses)
+        return losses
+
+    def to_judge(self, cycles: Cycles) -> list[tuple]:
+        """Each discriminator that has something to do: its name, real and generated images."""
+        given = [(name, *cycles.discriminated_by(name)) for name in self.discriminators]
+        return [(name, real, generated) for name, real, generated in given if generated is not None]
+
+    def generator_terms(self, cycles: Cycles, current_iter: int,
+                        judged: dict[str, torch.Tensor] | None = None) -> dict[str, torch.Tensor]:
+        """Every generator term that has a block, with its ``loss_weight`` (papers.md section 2.5); ``judged``: the
+        adversarial ones by their discriminators, where they are known."""
         terms = {}
 
         def compare(name, *arguments):
@@ -175,7 +204,8 @@ class SemiCycleModel(FaceModel):
         def fool(discriminator):
             _, generated = cycles.discriminated_by(discriminator)
             if discriminator in self.discriminators and generated is not None:
-                terms[f'adv_{discriminator[2:]}'] = adversarial_term(self, discriminator, generated)
+                terms[f'adv_{discriminator[2:]}'] = (adversarial_term(self, discriminator, generated)
+                                                     if judged is None else judged[discriminator])
 
         scale = self.opt['scale']
         if cycles.synthetic_lr is not None:  # D_HL
@@ -236,7 +266,13 @@ class SemiCycleModel(FaceModel):
         self.backward_weight = options['backward_weight']
         self.clean_share = options['clean_share']
         self.blur_synthetic = options['blur_synthetic']
+        self.simultaneous = options['simultaneous']
+        self.backward_every = options['backward_every']
         super().init_training(options)
+        for name in self.discriminators if self.simultaneous else ():
+            check_samples_apart(name, self.networks[name], 'simultaneous')
+        if self.backward_every > 1 and 'degrade_hl' not in self.networks:
+            raise InputError('train: backward_every: without network_degrade_hl nothing learns in between; set it to 1')
         self.degraders = [name for name in ('degrade_hl', 'degrade_sl') if name in self.networks]
         if len({self.networks[name].noise_dim for name in self.degraders}) > 1:
             raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')

@@ -69,7 +69,7 @@ def check_built(model) -> None:
     """Raise InputError where an option does not go with a network or a loss of a FaceModel."""
     if model.discriminate_jointly:
         for name in model.discriminators:
-            _check_samples_apart(name, model.networks[name])
+            check_samples_apart(name, model.networks[name], 'judge_jointly')
     heatmaps = model.opt.get('datasets', {}).get('train', {}).get('heatmaps')
     _check_stored_heatmaps(heatmaps, model.terms.get('heatmap_opt'))
 
@@ -84,11 +84,11 @@ def check_all_learn(model) -> None:
                              'in train: frozen')
 
 
-def _check_samples_apart(name: str, discriminator: nn.Module) -> None:
-    """Batch norm would let real and generated images of one batch change each other's judgement."""
+def check_samples_apart(name: str, discriminator: nn.Module, option: str) -> None:
+    """Raise InputError where batch norm lets the images of one batch change each other's judgement."""
     if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):
-        raise InputError(f'train: judge_jointly: network_{name} has batch norm, so real and generated images must be '
-                         'judged apart; set it to false')
+        raise InputError(f'train: {option}: network_{name} has batch norm, by which the images of a batch change each '
+                         "other's judgement; set it to false")
 
 
 def _check_stored_heatmaps(path: str | None, loss: nn.Module | None) -> None:

@@ -3,10 +3,12 @@ import copy
 
 import pytest
 import torch
+from basicsr.utils.registry import ARCH_REGISTRY
 
 from scgan_fan.archs.blocks import NORMS
+from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.errors import InputError
-from scgan_fan.models.adversarial import discriminators_rest
+from scgan_fan.models.adversarial import adversarial_term, discriminator_loss, discriminators_rest, judge_once
 from scgan_fan.models.semi_cycle_model import SemiCycleModel
 from scgan_fan.models.synthetic_lr import gaussian_blur
 
@@ -212,12 +214,12 @@ def test_zero_centered_penalty_in_a_step(semi_cycle, batch):
     assert all(with_it.losses[f'l_{name}'] > without.losses[f'l_{name}'] for name in without.discriminators)
 
 
-@pytest.mark.parametrize('norm', ['none', 'spectral'])
-def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch, norm):
+@pytest.mark.parametrize('norm, options', [('none', {}), ('spectral', {}), ('spectral', {'simultaneous': True})])
+def test_accumulation_is_the_whole_batch_where_samples_do_not_mix(semi_cycle, heatmap, batch, norm, options):
     """Without batch norm. Spectral norms too begin each part where they began the first."""
     semi_cycle['network_g'].update(up_norm='none', norm=norm)
     semi_cycle['train'].update(heatmap_opt=heatmap, optim_g={'type': 'SGD', 'lr': 0.1},
-                               optim_d={'type': 'SGD', 'lr': 0.01})
+                               optim_d={'type': 'SGD', 'lr': 0.01}, **options)
     whole = train(semi_cycle, batch, 1)
     semi_cycle['train']['accumulate'] = 2
     parts = train(semi_cycle, batch, 1)
@@ -350,6 +352,161 @@ def test_mistakes_in_the_option_file(semi_cycle, break_it, message):
     break_it(semi_cycle)
     with pytest.raises(InputError, match=message):
         build(semi_cycle)
+
+
+# ---- fewer operations ----
+
+def sgd(lr: float) -> dict:
+    return {'type': 'SGD', 'lr': lr}
+
+
+@pytest.mark.parametrize('jointly', [False, True])
+def test_simultaneous_steps_are_those_of_each_side_alone(semi_cycle, batch, jointly):
+    """The discriminators learn as if they stepped first, the generators as if no discriminator had stepped."""
+    for name in ('l1', 'l2', 'h1', 'h2'):
+        semi_cycle[f'network_d_{name}']['norm'] = 'spectral' if jointly else 'none'  # which iterates in each forward
+    semi_cycle['train'].update(judge_jointly=jointly, cycle_grad='through', accumulate=2)
+
+    def begin(lr_g: float, lr_d: float, **changes) -> SemiCycleModel:
+        semi_cycle['train'].update(optim_g=sgd(lr_g), optim_d=sgd(lr_d), **changes)
+        model = build(semi_cycle)
+        model.feed_data(batch)
+        for name in model.discriminators:  # of what it is to judge half is below the hinge's -1
+            with torch.no_grad():
+                images = torch.cat([cycles.discriminated_by(name)[1] for cycles in model.generate(1)])
+                judged = [model.networks[name](images) for _ in range(20)][-1].sort(dim=0).values  # u and v converge
+                model.networks[name].output[-1].bias.sub_(1 + judged[1:3].mean())
+        return model
+
+    start = copy.deepcopy(weights(begin(0, 0)))
+    expected = weights(learn(begin(0.5, 0), batch, 1))
+    expected |= {name: value for name, value in weights(learn(begin(0, 0.5), batch, 1)).items()
+                 if name.startswith('d_')}
+    both, judged = begin(0.5, 0.5, simultaneous=True), []
+    both.networks['d_h1'].register_forward_hook(lambda network, inputs, output: judged.append(output.detach()))
+    learn(both, batch, 1)
+    assert (torch.cat(judged) < -1).any() and (torch.cat(judged) > -1).any()
+    for name, value in weights(both).items():
+        moved = (expected[name] - start[name]).abs().max()
+        assert (value - expected[name]).abs().max() <= 1e-4 * moved + 1e-7, name
+
+
+@pytest.mark.parametrize('options', [
+    {'gan_type': 'hinge'}, {'gan_type': 'vanilla'}, {'gan_type': 'lsgan'}, {'gan_type': 'wgan'},
+    {'gan_type': 'wgan_softplus'}, {'loss_weight': 0}], ids=lambda options: str(*options.values()))
+def test_one_pass_gives_the_gradients_of_both_sides(semi_cycle, batch, options):
+    """Also of samples beyond the hinge, which teach the generators alone."""
+    semi_cycle['train']['adv_l1_opt'].update(options)
+    model = build(semi_cycle)
+    model.feed_data(batch)
+    critic = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 8), torch.nn.Tanh(),
+                                 torch.nn.Linear(8, 1))
+    model.networks['d_l1'] = critic
+    real, fake = batch['lq'] + 0.5, batch['lq'].clone().requires_grad_()
+    with torch.no_grad():
+        critic[-1].bias.sub_(1 + critic(fake).median())
+    assert (critic(fake) < -1).sum() == 1 and (critic(fake) > -1).sum() == 2
+
+    losses = {}
+    term = judge_once(model, 'd_l1', real, fake, None, losses)
+    together = [*torch.autograd.grad(term, fake), *(parameter.grad for parameter in critic.parameters())]
+    term_alone, loss_alone = adversarial_term(model, 'd_l1', fake), discriminator_loss(model, 'd_l1', real, fake, None)
+    alone = [*torch.autograd.grad(term_alone, fake), *torch.autograd.grad(loss_alone, critic.parameters())]
+    assert term == term_alone and losses['l_d_l1'] == loss_alone
+    for a, b in zip(together, alone, strict=True):
+        assert (a - b).abs().max() <= 1e-5 * b.abs().max()
+    assert options == {'loss_weight': 0} or alone[0].flatten(1).any(dim=1).all()
+
+
+def test_a_discriminator_sees_each_generated_image_once(semi_cycle, batch):
+    for simultaneous in (False, True):
+        semi_cycle['train']['simultaneous'] = simultaneous
+        model = build(semi_cycle)
+        seen = []
+        model.networks['d_l1'].register_forward_pre_hook(lambda network, inputs, seen=seen: seen.append(len(inputs[0])))
+        learn(model, batch, 1)
+        assert seen == [4, 4] + [4] * (not simultaneous)
+
+
+def test_simultaneous_steps_with_a_zero_centered_penalty(semi_cycle, batch):
+    semi_cycle['train'].update(optim_g=sgd(0), optim_d=sgd(0.01), judge_jointly=True,
+                               gradient_penalty_opt={'type': 'ZeroCenteredPenalty', 'loss_weight': 1e3, 'samples': 1})
+    alternating = train(semi_cycle, batch, 1)
+    semi_cycle['train']['simultaneous'] = True
+    simultaneous = train(semi_cycle, batch, 1)
+    for name in alternating.discriminators:
+        assert torch.allclose(simultaneous.losses[f'l_{name}'], alternating.losses[f'l_{name}'])
+        for a, b in zip(alternating.networks[name].parameters(), simultaneous.networks[name].parameters()):
+            assert torch.allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_backward_cycle_in_every_second_step(semi_cycle, batch):
+    semi_cycle['train'].update(backward_every=2, accumulate=2)
+    model = build(semi_cycle)
+    start = copy.deepcopy(weights(model))
+    learn(model, batch, 1)
+    resting = ('degrade_sl.', 'd_l2.', 'd_h2.')
+    assert list(model.losses) == ['l_d_l1', 'l_d_h1', 'l_pixel_lr', 'l_adv_l1', 'l_cycle_hr', 'l_adv_h1']
+    assert all(torch.equal(value, start[name]) for name, value in weights(model).items() if name.startswith(resting))
+    model.optimize_parameters(2)
+    assert {'l_d_l2', 'l_d_h2', 'l_pixel_hr', 'l_adv_h2', 'l_cycle_lr', 'l_adv_l2'} < model.losses.keys()
+    for network in ('degrade_sl', 'd_l2', 'd_h2'):
+        assert any(not torch.equal(value, start[name]) for name, value in weights(model).items()
+                   if name.startswith(f'{network}.'))
+
+
+def test_such_a_training_resumes_bit_for_bit(semi_cycle, batch, tmp_path):
+    semi_cycle['path'] = {'models': str(tmp_path), 'training_states': str(tmp_path)}
+    semi_cycle['train'].update(simultaneous=True, backward_every=2,
+                               gradient_penalty_opt={'type': 'ZeroCenteredPenalty', 'samples': 1})
+    first = train(semi_cycle, batch, 3)
+    first.save(0, 3)
+    semi_cycle['path'].update({f'pretrain_network_{name}': str(tmp_path / f'net_{name}_3.pth')
+                               for name in first.networks})
+    second = build(semi_cycle, seed=1)
+    second.resume_training(read_checkpoint(tmp_path / '3.state'))
+    for iteration in (4, 5):
+        for model in (first, second):
+            model.update_learning_rate(iteration)
+            model.feed_data(batch)
+            model.optimize_parameters(iteration)
+    assert same(first, second)
+
+
+class Normed(torch.nn.Sequential):
+    """A discriminator with batch norm."""
+
+    def __init__(self):
+        super().__init__(torch.nn.BatchNorm2d(3), torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 1))
+
+
+class PatchDiscriminator(torch.nn.Conv2d):
+    """One that judges parts of an image."""
+
+    def __init__(self):
+        super().__init__(3, 1, 4, stride=4)
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'simultaneous': True, 'net_d_iters': 2}, 'train: net_d_iters: does not go with simultaneous or backward_every'),
+    ({'backward_every': 2, 'net_d_iters': 2}, 'train: net_d_iters: does not go with simultaneous or backward_every'),
+    ({'backward_every': 0}, 'train: backward_every: 0 is not a whole number from 1'),
+    ({'simultaneous': True, 'precision': 'float16'}, 'train: simultaneous: .*; take precision: bfloat16')])
+def test_what_does_not_go_together(semi_cycle, changes, message):
+    semi_cycle['train'].update(changes)
+    with pytest.raises(InputError, match=f'^{message}'):
+        build(semi_cycle)
+
+
+@pytest.mark.parametrize('discriminator, message', [
+    (Normed, 'train: simultaneous: network_d_l1 has batch norm'),
+    (PatchDiscriminator, r'train: simultaneous: network_d_l1 judges an image by \(1, 4, 4\) numbers, not by one')])
+def test_discriminators_whose_judgements_are_not_apart(semi_cycle, batch, monkeypatch, discriminator, message):
+    monkeypatch.setitem(ARCH_REGISTRY._obj_map, 'Other', discriminator)
+    semi_cycle['network_d_l1'] = {'type': 'Other'}
+    semi_cycle['train']['simultaneous'] = True
+    with pytest.raises(InputError, match=message):
+        train(semi_cycle, batch, 1)
 
 
 # ---- LRGAN: the forward cycle alone, in stages ----
