@@ -6,6 +6,7 @@ from basicsr.archs.rrdbnet_arch import RRDBNet
 from PIL import Image
 
 from benchmark.known_networks import FirstChannelNet, SideNet
+from network_files import exported, small
 from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.image_set import Faces, NotRun
 from scgan_fan.benchmark.methods import networks
@@ -65,6 +66,16 @@ def test_spandrel_reads_what_basicsr_built(batch_of_faces, tmp_path):
     }, batch_of_faces)
     assert by_spandrel.std() > 3
     assert np.abs(by_spandrel.astype(int) - by_basicsr).max() <= 1
+
+
+def test_an_onnx_file_stays_on_the_processor_where_other_networks_are_on_a_gpu(tmp_path):
+    (tmp_path / 'small.onnx').write_bytes(exported())
+    torch.save(small().state_dict(), tmp_path / 'small.pth')
+    gpu = torch.device('meta')  # stands for one
+    onnx, checkpoint = (methods.build('it', {'type': 'restorer', 'weights': str(tmp_path / name)}, 64, gpu)
+                        for name in ('small.onnx', 'small.pth'))
+    assert {parameter.device for parameter in checkpoint.restorer.parameters()} == {gpu}
+    assert onnx.forward(torch.zeros(1, 3, 16, 16)).shape == (1, 3, 64, 64)
 
 
 def test_protocol_states_file_and_sizes(save_weights):

@@ -109,7 +109,7 @@ class RestorerNetwork(_Network):
 
     def __init__(self, **given):
         super().__init__(**given)
-        self.restorer = load_restorer(self.weights, self.device)
+        self.restorer = load_restorer(self.weights).to(self.device)  # of an ONNX file nothing is moved
 
     def describe(self) -> str:
         return f'{self.restorer.name} of {self.weights.name}'
