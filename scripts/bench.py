@@ -4,15 +4,18 @@
     python scripts/bench.py -opt options/train_scgan_fan.yml --only step --options bfloat16 fast --rounds 5
 
 The released script's way of stepping, plain (float32, contiguous, nothing compiled, fused, stored or judged jointly)
-and an option take turns, round after round, so that a busy machine slows all; ratios are formed within a round. Printed
-are least, median and greatest.
+and the options take turns, round after round, so that a busy machine slows all; ratios are formed within a round.
+Each step is printed when it is done, in the end least, median and greatest. All are in memory: networks of the papers'
+width take 1.6 GB for each option, and the largest step 3 GB beside them.
 Steps are of noise, with random weights and every loss term begun; what is loaded are the option file's faces.
 -opt FILE and the other flags are BasicSR's: --force_yml datasets:train:batch_size_per_gpu=8
 """
 import argparse
 import copy
+import functools
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -39,7 +42,8 @@ from scgan_fan.network_loader import load_restorer
 from scgan_fan.run_position import POSITION
 from scgan_fan.shipped import DEFAULT_RESTORER
 
-PLAIN = {'precision': 'float32', 'channels_last': False, 'compile': None, 'judge_jointly': False}
+PLAIN = {'precision': 'float32', 'channels_last': False, 'compile': None, 'judge_jointly': False,
+         'simultaneous': False, 'backward_every': 1}
 FAST = {'precision': 'bfloat16', 'channels_last': True, 'judge_jointly': True, 'fused': True}
 OPTIONS = {  # arguments of Step
     'channels_last': {'channels_last': True},
@@ -52,6 +56,10 @@ OPTIONS = {  # arguments of Step
     'no_heatmaps': {'heatmap_opt': None, 'heatmap_real_opt': None},
     'fast': FAST,
     'fast_compiled': {**FAST, 'compile': 'default'},
+    'simultaneous': {'simultaneous': True},
+    'backward_every_2': {'backward_every': 2},
+    'fast_simultaneous': {**FAST, 'simultaneous': True},
+    'fewest': {**FAST, 'simultaneous': True, 'backward_every': 2},
 }
 FUSED_OPTIMIZERS = ('Adam', 'AdamW', 'SGD')  # of torch.optim, those that have it
 GPU = torch.cuda.is_available()
@@ -64,7 +72,7 @@ def in_turn(ways: dict[str, Callable[[], float]], rounds: int) -> dict[str, list
     for way in list(ways.values()) * WARM_UP:
         way()
     figures = {name: [] for name in ways}
-    for _ in tqdm(range(rounds), desc=' and '.join(ways), leave=False):
+    for _ in tqdm(range(rounds), 'rounds', leave=False):
         for name, way in ways.items():
             figures[name].append(way())
     return figures
@@ -97,7 +105,7 @@ class Step:
         if stored_heatmaps:
             self.batch['heatmaps'] = build_loss(train['heatmap_opt']).heatmaps(self.batch['gt'])
         self.model = build_model(opt)
-        self.turns = train.get('net_d_iters') or 1  # iterations until all networks have stepped
+        self.turns = (train.get('net_d_iters') or 1) * train['backward_every']  # until all networks have stepped
         self.iteration = train['total_iter'] * self.turns  # the heatmap term may begin late
 
     def step(self) -> None:
@@ -143,23 +151,36 @@ class ReleasedStep(Step):
 
 
 def bench_step(opt: dict, arguments: argparse.Namespace) -> dict:
-    """Released, plain and each option: name -> seconds of an iteration in each round, of all three."""
-    results, plain, released = {}, Step(opt), ReleasedStep(opt)
-    print(f'\n{"training step":18}{"s":>24}{"times plain":>20}{"times released":>20}{"s, plain":>24}')
-    for name in arguments.options or OPTIONS:
+    """Each option: name -> seconds of an iteration in each round, its own, plain's and the released way's."""
+    names = arguments.options or list(OPTIONS)
+    steps, failed = {'released': ReleasedStep(opt), 'plain': Step(opt)}, {}
+
+    def seconds(name: str) -> float:
+        figure = math.nan
         try:
-            if name == 'cuda_graphs' and plain.model.device.type == 'cpu':
+            if name == 'cuda_graphs' and device_in_use().type == 'cpu':
                 raise InputError('needs a GPU')
-            option = Step(opt, **OPTIONS[name])
-            figures = in_turn({'released': released.seconds, 'plain': plain.seconds, name: option.seconds},
-                              arguments.rounds)
-            results[name] = {'seconds': figures[name], 'plain': figures['plain'], 'released': figures['released']}
-            print(f'{name:18}{spread(figures[name], 3):>24}{spread(ratios(figures["plain"], figures[name])):>20}'
-                  f'{spread(ratios(figures["released"], figures[name])):>20}{spread(figures["plain"], 3):>24}')
+            if name not in steps and name not in failed:
+                steps[name] = Step(opt, **OPTIONS[name])
+            if name not in failed:
+                figure = steps[name].seconds()
         except Exception as error:  # of compilers and drivers, too, which have no class in common
-            results[name] = {'not_run': f'{type(error).__name__}: {error}'.splitlines()[0]}
-            print(f'{name:18}not run: {results[name]["not_run"]}')
-    return results
+            steps.pop(name, None)
+            failed[name] = f'{type(error).__name__}: {error}'.splitlines()[0]
+        tqdm.write(f'{name:18}{figure:8.3f} s')
+        return figure
+
+    figures = in_turn({name: functools.partial(seconds, name) for name in ('released', 'plain', *names)},
+                      arguments.rounds)
+    plain, released = figures['plain'], figures['released']
+    print(f'\n{"training step":18}{"s":>24}{"times plain":>20}{"times released":>20}')
+    for name, own in figures.items():
+        if name in failed:
+            print(f'{name:18}not run: {failed[name]}')
+        else:
+            print(f'{name:18}{spread(own, 3):>24}{spread(ratios(plain, own)):>20}{spread(ratios(released, own)):>20}')
+    return {name: {'not_run': failed[name]} if name in failed else
+            {'seconds': figures[name], 'plain': plain, 'released': released} for name in names}
 
 
 def bench_restoring(opt: dict, arguments: argparse.Namespace) -> dict:
@@ -210,7 +231,7 @@ def parse_arguments() -> tuple[dict, argparse.Namespace]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
                                      allow_abbrev=False)
     parser.add_argument('--only', nargs='+', choices=PARTS, help='default: all')
-    parser.add_argument('--options', nargs='+', choices=OPTIONS, help='of the step, against plain. Default: all')
+    parser.add_argument('--options', nargs='+', choices=OPTIONS, help='of the step. Default: all')
     parser.add_argument('--rounds', type=positive, default=3, help='turns of each. Default: %(default)s')
     parser.add_argument('--weights', default=DEFAULT_RESTORER, help='of a restorer. Default: %(default)s')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures of every round')
@@ -227,6 +248,7 @@ def parse_arguments() -> tuple[dict, argparse.Namespace]:
 def main() -> int:
     """Measure what the command line asks for; returns the exit status, 1 where a part could not be measured."""
     opt, arguments = parse_arguments()
+    sys.stdout.reconfigure(line_buffering=True)  # what is done is seen, also if it is cut off
     torch.backends.cudnn.benchmark = True  # as in basicsr/train.py
     report = {'machine': {'system': platform.platform(), 'torch': torch.__version__, 'cores': os.cpu_count(),
                           'device': (torch.cuda.get_device_name() if device_in_use().type == 'cuda'

@@ -38,7 +38,9 @@ def steps(options: dict, heatmap: dict, batch: dict):
     return model, step
 
 
-def test_nothing_in_a_step_waits(semi_cycle, heatmap, batch):
+@pytest.mark.parametrize('simultaneous', [False, True])
+def test_nothing_in_a_step_waits(semi_cycle, heatmap, batch, simultaneous):
+    semi_cycle['train']['simultaneous'] = simultaneous
     model, step = steps(semi_cycle, heatmap, batch)
     try:
         with Waits() as waits:

@@ -473,6 +473,16 @@ def test_such_a_training_resumes_bit_for_bit(semi_cycle, batch, tmp_path):
     assert same(first, second)
 
 
+def test_without_a_forward_cycle_the_backward_cycle_is_in_every_step(semi_cycle):
+    del semi_cycle['network_degrade_hl'], semi_cycle['network_d_l1'], semi_cycle['network_d_h1']
+    for term in ('pixel_lr', 'cycle_hr', 'adv_l1', 'adv_h1'):
+        del semi_cycle['train'][f'{term}_opt']
+    build(semi_cycle)
+    semi_cycle['train']['backward_every'] = 2
+    with pytest.raises(InputError, match='^train: backward_every: without network_degrade_hl nothing learns'):
+        build(semi_cycle)
+
+
 class Normed(torch.nn.Sequential):
     """A discriminator with batch norm."""
 

@@ -93,14 +93,19 @@ def torchrun(folder: Path, options: Path, processes: int = 2, nodes: int = 1) ->
         return ''.join(agent.stderr for agent in pool.map(lambda _: run(command, folder), range(nodes)))
 
 
-@pytest.mark.parametrize('norm, processes, nodes', [
-    ('none', 2, 1), ('batch', 2, 1), pytest.param('none', 4, 1, marks=pytest.mark.slow),
-    pytest.param('batch', 4, 1, marks=pytest.mark.slow), pytest.param('batch', 2, 2, marks=pytest.mark.slow)])
-def test_processes_are_one_with_the_whole_batch(preset, tmp_path, norm, processes, nodes):
+FEWER_OPERATIONS = {'simultaneous': True, 'backward_every': 2,
+                    'gradient_penalty_opt': {'type': 'ZeroCenteredPenalty', 'samples': 100}}  # all
+
+
+@pytest.mark.parametrize('norm, processes, nodes, options', [
+    ('none', 2, 1, {}), ('batch', 2, 1, {}), ('none', 2, 1, FEWER_OPERATIONS),
+    pytest.param('none', 4, 1, {}, marks=pytest.mark.slow), pytest.param('batch', 4, 1, {}, marks=pytest.mark.slow),
+    pytest.param('batch', 2, 2, {}, marks=pytest.mark.slow)])
+def test_processes_are_one_with_the_whole_batch(preset, tmp_path, norm, processes, nodes, options):
     """With no batch norm, or one over all processes: the same losses and weights, but for the order of sums."""
     preset['network_g']['up_norm'] = norm
     preset['datasets']['train'].update(dataset_enlarge_ratio=4, num_worker_per_gpu=0)
-    preset['train'].update(optim_g=SGD, optim_d=SGD, sync_batchnorm=True)
+    preset['train'].update(optim_g=SGD, optim_d=SGD, sync_batchnorm=True, **options)
     preset['train']['heatmap_opt'].update(fan='random', network=SMALL_FAN)  # each process draws its own weights
     one = {**preset, 'name': 'one'}
     alone = losses(run([*TRAIN, '-opt', write_options(tmp_path / 'one.yml', one)], tmp_path).stderr)
