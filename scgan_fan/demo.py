@@ -193,7 +193,7 @@ def serve(restorer: Restorer, port: int) -> None:
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
-        raise InputError(f'port {port}: {error.strerror}; give another --port') from error
+        raise InputError(f'port {port}: {os.strerror(error.errno or 0)}; give another --port') from error
     with tempfile.TemporaryDirectory(prefix='scgan_fan_') as folder:
         os.environ.update(SILENT, GRADIO_TEMP_DIR=folder)
         blocks = Page(restorer, Path(folder)).blocks()

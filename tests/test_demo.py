@@ -41,6 +41,11 @@ def party(tmp_path) -> Path:
     return tmp_path / 'party.jpg'
 
 
+def free_port() -> str:
+    with socket.create_server((demo.HOST, 0)) as free:
+        return str(free.getsockname()[1])
+
+
 def around(image: np.ndarray, index: int) -> np.ndarray:
     """A face of a photograph that was enlarged four times, with a little around it."""
     x, y, side = (4 * value for value in PLACES[index])
@@ -105,7 +110,7 @@ def test_too_large_a_photograph(tmp_path, party, monkeypatch):
 
 def test_without_gradio(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'gradio', None)
-    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu'])
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu', '--port', free_port()])
     assert command.main() == 1
     assert capsys.readouterr().err == (
         'error: demo: needs gradio, which is not installed; pip install "scgan_fan[demo]"\n')
@@ -121,9 +126,7 @@ def address(tmp_path):
     """Of the page that the command serves, until Ctrl-C, which leaves nothing behind."""
     if find_spec('gradio') is None:
         pytest.skip('gradio is not installed: pip install "scgan_fan[demo]"')
-    with socket.create_server((demo.HOST, 0)) as free:
-        port = str(free.getsockname()[1])
-    temporary = tmp_path / 'temporary'
+    port, temporary = free_port(), tmp_path / 'temporary'
     temporary.mkdir()
     line = [sys.executable, '-c', PROGRAM, 'demo', '--device', 'cpu', '--port', port]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True,
@@ -146,7 +149,7 @@ def test_the_page_in_a_browser(address, browser, party, tmp_path, on_the_cpu):
         return browser.find_elements(By.CSS_SELECTOR, selector)
 
     def wait(condition):
-        return WebDriverWait(browser, 60).until(lambda _: condition())
+        return WebDriverWait(browser, 120).until(lambda _: condition())
 
     def text(selector):
         return ' '.join(element.text for element in find_all(selector))
