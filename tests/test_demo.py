@@ -22,6 +22,15 @@ from scgan_fan.faces.detection import find_faces
 
 PLACES = [(40, 30, 24), (120, 60, 20), (200, 100, 28), (60, 130, 70)]  # of faces; the last is larger than is restored
 FOUND = [Face((x, y, x + side, y + side), None, 1, 'landmarks') for x, y, side in PLACES]
+PROGRAM = """
+import sys
+def tell(event, arguments):
+    if event in ('socket.connect', 'socket.getaddrinfo') and '127.0.0.1' not in str(arguments):
+        print('asks another machine:', event, arguments, flush=True)
+sys.addaudithook(tell)
+from scgan_fan import commands
+sys.exit(commands.main())
+"""
 
 
 @pytest.fixture
@@ -30,6 +39,11 @@ def party(tmp_path) -> Path:
     exif[0x010F] = 'camera'  # its maker
     Image.fromarray(photo(PLACES)).save(tmp_path / 'party.jpg', exif=exif, dpi=(240, 240), quality=95)
     return tmp_path / 'party.jpg'
+
+
+def free_port() -> str:
+    with socket.create_server((demo.HOST, 0)) as free:
+        return str(free.getsockname()[1])
 
 
 def around(image: np.ndarray, index: int) -> np.ndarray:
@@ -96,14 +110,14 @@ def test_too_large_a_photograph(tmp_path, party, monkeypatch):
 
 def test_without_gradio(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'gradio', None)
-    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu'])
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu', '--port', free_port()])
     assert command.main() == 1
     assert capsys.readouterr().err == (
         'error: demo: needs gradio, which is not installed; pip install "scgan_fan[demo]"\n')
 
 
 def test_a_port_that_is_taken():
-    with socket.create_server((demo.HOST, 0)) as taken, pytest.raises(InputError, match='in use; give another --port'):
+    with socket.create_server((demo.HOST, 0)) as taken, pytest.raises(InputError, match='give another --port'):
         demo.serve(Painter(), taken.getsockname()[1])
 
 
@@ -112,18 +126,17 @@ def address(tmp_path):
     """Of the page that the command serves, until Ctrl-C, which leaves nothing behind."""
     if find_spec('gradio') is None:
         pytest.skip('gradio is not installed: pip install "scgan_fan[demo]"')
-    with socket.create_server((demo.HOST, 0)) as free:
-        port = str(free.getsockname()[1])
-    temporary = tmp_path / 'temporary'
+    port, temporary = free_port(), tmp_path / 'temporary'
     temporary.mkdir()
-    line = ['-c', 'import sys; from scgan_fan import commands; sys.exit(commands.main())', 'demo', '--device', 'cpu']
-    with subprocess.Popen([sys.executable, *line, '--port', port], stdout=subprocess.PIPE, text=True,
+    line = [sys.executable, '-c', PROGRAM, 'demo', '--device', 'cpu', '--port', port]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True,
                           env={**os.environ, 'TMPDIR': str(temporary), 'OMP_NUM_THREADS': '1'}) as process:
         assert process.stdout.readline() == f'http://127.0.0.1:{port} shows the page; Ctrl-C ends it\n'
         yield f'http://127.0.0.1:{port}'
         assert any(temporary.iterdir())
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130 and not any(temporary.iterdir())
+        assert process.wait(60) == 130 and not any(temporary.iterdir())
+        assert process.stdout.read() == ''
 
 
 @pytest.mark.slow
@@ -136,7 +149,7 @@ def test_the_page_in_a_browser(address, browser, party, tmp_path, on_the_cpu):
         return browser.find_elements(By.CSS_SELECTOR, selector)
 
     def wait(condition):
-        return WebDriverWait(browser, 60).until(lambda _: condition())
+        return WebDriverWait(browser, 120).until(lambda _: condition())
 
     def text(selector):
         return ' '.join(element.text for element in find_all(selector))

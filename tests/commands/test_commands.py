@@ -27,7 +27,8 @@ def test_every_command_is_there(module):
 
 
 @pytest.mark.parametrize('name', [
-    'restore', 'benchmark', 'prepare', 'draw', 'lmdb', 'heatmaps', 'convert', 'export', 'experiments', 'doctor'])
+    'restore', 'demo', 'benchmark', 'prepare', 'draw', 'lmdb', 'heatmaps', 'convert', 'export', 'experiments',
+    'doctor'])
 def test_help_of_a_command_has_an_example(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', name, '--help'])
     with pytest.raises(SystemExit) as stop:
@@ -57,6 +58,7 @@ def test_the_package_of_the_commands_is_one_itself():
     (['prepare', 'folder', 'a', '-o', 'b', '--room', 'inf'], 'argument --room: must be a number from 1 on'),
     (['prepare', 'folder', 'a', '-o', 'b', '--val_share', 'nan'], 'argument --val_share: must be 0 to 1'),
     (['prepare', 'degrade', 'a', '-o', 'b', '--seed', '-1'], 'argument --seed: must be 0 or more'),
+    (['demo', '--port', '0'], 'argument --port: must be from 1 to 65535'),
     (['heatmaps', 'a', '-o', 'b', '--pad', 'nan'], 'argument --pad: must be a number from 1 on')])
 def test_numbers_out_of_range(line, said, monkeypatch, capsys):
     monkeypatch.setattr(sys, 'argv', ['scgan-fan', *line])
