@@ -6,9 +6,13 @@ import numpy as np
 
 from scgan_fan.benchmark.image_set import ImageSet
 from scgan_fan.benchmark.statistics import Estimate
-from scgan_fan.benchmark.store import image_path
 from scgan_fan.images import read_image
 from scgan_fan.metrics.validation import Metric
+
+
+def image_path(folder: Path, key: str) -> Path:
+    """Where the image of this name lies in a folder of restored images."""
+    return folder / f'{key}.png'
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Runs methods over datasets and metrics over their results, and remembers all of it.
 
     OUT/images/DATASET/METHOD-WORD/NAME.png               restored images
+    OUT/rows/DATASET/METHOD-WORD/speed.json               how many images were restored, and the seconds that it took
     OUT/rows/DATASET/METHOD-WORD/METRIC-WORD/rows.npy     rows of a metric, in the order of the dataset's images
 
 Each word stands for all that the files depend on: options, weights, the dataset's pixels (``fingerprint``). When one of
@@ -8,6 +9,8 @@ them changes the word does, and the work is done anew beside the old; otherwise 
 the next image or, where a metric was interrupted, with that.
 Images go through in batches; what stays in memory is the metrics' rows.
 """
+import json
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,13 +22,12 @@ from scgan_fan.benchmark import methods
 from scgan_fan.benchmark.fingerprint import file_hashes, fingerprint
 from scgan_fan.benchmark.image_set import ImageSet, NotRun, dataroots
 from scgan_fan.benchmark.methods.base import Method
-from scgan_fan.benchmark.results import Outcome, Results
+from scgan_fan.benchmark.results import Outcome, Results, image_path
 from scgan_fan.benchmark.statistics import Estimate, bootstrap
-from scgan_fan.benchmark.store import Stopwatch, image_path
 from scgan_fan.data.image_source import check_outside
 from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
-from scgan_fan.files import is_written, write_array
+from scgan_fan.files import is_written, write_array, write_text
 from scgan_fan.images import read_image, write_image
 from scgan_fan.metrics.validation import Metric
 
@@ -96,12 +98,13 @@ class _Run:
     def outcome(self) -> Outcome:
         """Restore and measure whatever is not there yet."""
         try:
-            stopwatch = self._restore()
+            speed = self._restore()
         except NotRun as reason:
             tqdm.write(f'  {self.images.name}: not run: {reason}')
             return Outcome(not_run=str(reason))
-        tqdm.write(f'  {self.images.name}: {len(self.images)} images restored, {stopwatch}')
-        outcome = Outcome(folder=self.folder, images_per_second=stopwatch.images_per_second)
+        timed = f'{speed:,.1f} images/s' if speed else 'not timed'
+        tqdm.write(f'  {self.images.name}: {len(self.images)} images restored, {timed}')
+        outcome = Outcome(folder=self.folder, images_per_second=speed)
         for metric in self.metrics.values():
             try:
                 self._measure(metric, outcome)
@@ -110,19 +113,22 @@ class _Run:
                 tqdm.write(f'  {self.images.name}: {metric.name} not measured: {reason}')
         return outcome
 
-    def _restore(self) -> Stopwatch:
-        stopwatch, size = Stopwatch(self.rows_folder / 'speed.json'), self.options['batch_size']
+    def _restore(self) -> float | None:
+        """Images per second of the method, over all runs that the work was divided into."""
+        speed_file, size = self.rows_folder / 'speed.json', self.options['batch_size']
+        images, seconds = json.loads(speed_file.read_text()) if is_written(speed_file) else (0, 0.0)
         missing = [i for i, key in enumerate(self.images.keys) if not is_written(image_path(self.folder, key))]
         with self._progress('restoring', done=len(self.images) - len(missing)) as progress:
             for start in range(0, len(missing), size):
                 faces = self.images.faces(missing[start:start + size])
-                with stopwatch.timing(len(faces.keys)):
-                    restored = self.method(faces)
+                begin = time.perf_counter()
+                restored = self.method(faces)
+                images, seconds = images + len(faces.keys), seconds + time.perf_counter() - begin
                 for key, image in zip(faces.keys, restored):
                     write_image(image_path(self.folder, key), image)
-                stopwatch.save()
+                write_text(speed_file, json.dumps([images, seconds]))
                 progress.update(len(faces.keys))
-        return stopwatch
+        return images / seconds if seconds else None
 
     def _measure(self, metric: Metric, outcome: Outcome) -> None:
         if not metric.applies_to(self._inputs(0)):

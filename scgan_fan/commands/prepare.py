@@ -105,14 +105,12 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace):
     """The run that is asked for, as ``prepare.pipeline.Settings``."""
-    from scgan_fan.prepare.crops import Rules
     from scgan_fan.prepare.pipeline import Settings
     given = {**vars(arguments), 'input': os.path.abspath(os.path.expanduser(arguments.input))}
     given['min_face'] = arguments.min_face or arguments.size
     if arguments.sharpness is None:
         given['sharpness'] = SHARP if arguments.size == SHARP_SIZE else 0
-    rules = Rules(**{field.name: given[field.name] for field in fields(Rules)})
-    return Settings(rules=rules, **{field.name: given[field.name] for field in fields(Settings) if field.name in given})
+    return Settings(**{field.name: given[field.name] for field in fields(Settings)})
 
 
 def _degrade(arguments: argparse.Namespace) -> None:

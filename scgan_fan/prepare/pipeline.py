@@ -35,13 +35,12 @@ from scgan_fan.prepare.crops import Candidate, Rules, cut_faces, file_name
 from scgan_fan.prepare.filters import NearDuplicates, in_validation
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(Rules):
     """What a run is asked for."""
 
     collection: str  # one of ``collections.COLLECTIONS``
     input: str  # the folder that it was unpacked into
-    rules: Rules
     val_share: float  # of all persons or photographs that go to validation, 0 to 1
     keep_duplicates: bool  # the near ones; faces of the same pixels are dropped always
     landmarks: bool  # write landmarks.npz
@@ -65,7 +64,7 @@ def prepare(settings: Settings, output: str | Path, workers: int = 1) -> dict | 
     _begin(output, _heading(settings, records))
     if is_written(output / report.JSON_FILE):
         return None
-    candidates = mark_duplicates(_cut_all(records, settings.rules, output, workers), settings.keep_duplicates)
+    candidates = mark_duplicates(_cut_all(records, settings, output, workers), settings.keep_duplicates)
     _write_dropped(output, candidates)
     sets = split(candidates, settings.val_share)
     if not sets['train']:
@@ -88,7 +87,7 @@ def _outside(records: list[Record], output: Path) -> list[Record]:
 
 def _check_places(settings: Settings, records: list[Record]) -> None:
     """Where nothing looks for faces, the collection must say where they are."""
-    if settings.rules.detector != BOXES:
+    if settings.detector != BOXES:
         return
     for face in (face for record in records for face in record.faces or (KnownFace(),) if face.annotated):
         if not face.has_landmarks and (face.box is None or settings.landmarks):
@@ -104,8 +103,7 @@ def _heading(settings: Settings, records: list[Record]) -> dict:
     for record in records:
         size = os.path.getsize(record.path) if os.path.exists(record.path) else None
         images.update(json.dumps([asdict(record), size], default=np.ndarray.tolist).encode())
-    values = asdict(settings)
-    return {**values.pop('rules'), **values, 'images': images.hexdigest()}
+    return {**asdict(settings), 'images': images.hexdigest()}
 
 
 def _log(output: Path) -> Path:

@@ -24,7 +24,7 @@ ROWS = {'train': 6, 'val': 2}  # of it; one for each reason
 
 def write(output: Path, settings, images: int, candidates: list[Candidate], sets: dict) -> dict:
     """Write contact_sheet.png, mean_face_*.png, report.md and, last, report.json; returns what that says."""
-    room = settings.rules.room
+    room = settings.room
     means = {name: mean_face(read_evenly(open_source(output / f'{name}.lmdb'), MOST_FACES, f'mean face of {name}',
                                          room))
              for name, faces in sets.items() if faces}

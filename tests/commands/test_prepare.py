@@ -58,7 +58,7 @@ def test_mistakes_are_one_line(tmp_path, photographs, monkeypatch, capsys):
 def test_the_sharpness_filter_is_for_the_size_it_was_measured_for(monkeypatch, size, options, least):
     line = ['prepare', 'folder', 'in', '-o', 'out', '--size', size, *options]
     monkeypatch.setattr('sys.argv', [str(word) for word in line])
-    rules = prepare._settings(prepare.parse_arguments()).rules
+    rules = prepare._settings(prepare.parse_arguments())
     assert (rules.sharpness, rules.min_face) == (least, size)
 
 

@@ -121,7 +121,7 @@ def test_collection(tmp_path, photograph, settings, collection, build):
     records = read_collection(collection, tmp_path)
     assert [(record.name, record.group) for record in records] == [(name, group) for name, group, _ in expected]
     detector = ('--detector', 'boxes') if collection in BOXES_TO_CROP_BY else ()
-    rules = settings(collection, tmp_path, '--size', 64, '--min_face', 60, *detector).rules
+    rules = settings(collection, tmp_path, '--size', 64, '--min_face', 60, *detector)
     for record, (name, _, points) in zip(records, expected):
         face, = cut_faces(record, rules, tmp_path / 'faces')
         assert (face.name, face.dropped) == (f'{name}_0', '')
