@@ -219,6 +219,7 @@ def for_all_iterations(create_loaders: Callable) -> Callable:
                              f'of {loader.batch_size}; lower batch_size_per_gpu or raise dataset_enlarge_ratio')
         if opt['rank'] == 0:
             check_geometry(loader.dataset, Path(opt['path']['experiments_root']) / 'geometry.png')
+        POSITION.val_loaders = val_loaders
         left = max(0, total_iter - POSITION.resumed)
         return loader, sampler, val_loaders, POSITION.epoch + math.ceil(left / len(loader)), total_iter
 

@@ -1,6 +1,4 @@
 """The one exception that people cause and people can mend."""
-import difflib
-from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -24,9 +22,3 @@ def check_choice(option: str, value, choices) -> None:
     """Raise InputError unless ``value`` is one of ``choices``; ``option`` is the name the user wrote it under."""
     if value not in choices:
         raise InputError(f'{option}: unknown value {value!r}; choose one of {", ".join(map(str, choices))}')
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean ...?`` where something known is spelt nearly as ``name``, else nothing."""
-    found = difflib.get_close_matches(str(name), list(known), n=1)
-    return f'; did you mean {found[0]}?' if found else ''

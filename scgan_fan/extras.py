@@ -2,7 +2,7 @@
 import importlib
 from types import ModuleType
 
-from scgan_fan.errors import InputError
+from scgan_fan.errors import InputError, first_line
 
 
 def import_extra(package: str, owner: str, install: str) -> ModuleType:
@@ -11,3 +11,20 @@ def import_extra(package: str, owner: str, install: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         raise InputError(f'{owner}: needs {package}, which is not installed; pip install {install}') from error
+
+
+def open_onnx(model: bytes, label: str, threads: int):
+    """The session of a ``model``, the content of an ``.onnx`` file, which onnxruntime runs on so many ``threads`` of
+    the CPU; errors call it ``label``.
+
+    Raises InputError where onnxruntime is not installed, or it is no ONNX model.
+    """
+    onnxruntime = import_extra('onnxruntime', label, '"scgan_fan[export]"')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what goes wrong is raised; no need to print it, too
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=['CPUExecutionProvider'], enable_fallback=0)
+    except Exception as error:  # onnxruntime's errors have no class in common
+        raise InputError(f'{label}: not a readable ONNX file ({first_line(error)}); it is damaged or of another kind'
+                         ) from error

@@ -28,7 +28,7 @@ from scgan_fan.checkpoint import ENTRIES, read_checkpoint
 from scgan_fan.choices import CHANNEL_ORDERS
 from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError, check_choice, first_line
-from scgan_fan.onnx_session import open_onnx
+from scgan_fan.extras import open_onnx
 from scgan_fan.released_weights import convert_released
 from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS, find_weights, largest_face
 

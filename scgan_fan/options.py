@@ -146,8 +146,8 @@ def _resolve(file: str, base: str | None = None, without: Iterable[str] = (), se
     try:
         for name in without:
             _leave_out(options, name, path)
-        _set(options, set or {}, path)
-        _add(options, add or {}, path)
+        _change(options, set or {}, path)
+        _change(options, add or {}, path, adds=True)
     except InputError as error:
         raise InputError(f'{file}: {error}') from None
     return options
@@ -162,26 +162,20 @@ def _leave_out(options: dict, name: str, base: Path) -> None:
     del options[last]
 
 
-def _set(options: dict, values: dict, base: Path, where: str = '') -> None:
-    """Go into blocks, but for those that get another ``type``: with other arguments, they are replaced as a whole."""
+def _change(options: dict, values: dict, base: Path, adds: bool = False, where: str = '') -> None:
+    """``set`` these values, or ``add`` them. Goes into blocks, but for those that ``set`` gives another ``type``: with
+    other arguments, they are replaced as a whole."""
     for key, value in values.items():
-        if key not in options:
-            raise InputError(f'set: {where}{key} is not in {base}; what is new there belongs under add')
-        old = options[key]
-        if isinstance(old, dict) and isinstance(value, dict) and value.get('type', old.get('type')) == old.get('type'):
-            _set(old, value, base, f'{where}{key}.')
-        else:
-            options[key] = value
-
-
-def _add(options: dict, values: dict, base: Path, where: str = '') -> None:
-    for key, value in values.items():
-        if key not in options:
-            options[key] = value
-        elif isinstance(options[key], dict) and isinstance(value, dict):
-            _add(options[key], value, base, f'{where}{key}.')
-        else:
+        old = options.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and (
+                adds or value.get('type', old.get('type')) == old.get('type')):
+            _change(old, value, base, adds, f'{where}{key}.')
+        elif adds and key in options:
             raise InputError(f'add: {where}{key} is in {base}; another value belongs under set')
+        elif not adds and key not in options:
+            raise InputError(f'set: {where}{key} is not in {base}; what is new there belongs under add')
+        else:
+            options[key] = value
 
 
 def make_whole(copy: Path, original: str | Path) -> None:
@@ -198,11 +192,12 @@ def make_whole(copy: Path, original: str | Path) -> None:
 
 def text_of(options: dict) -> str:
     """Options as a file that BasicSR reads, too: the plugin first, then the others in their order."""
-    others = {key: _plain(value) for key, value in options.items() if key != 'plugin'}
+    others = {key: plain(value) for key, value in options.items() if key != 'plugin'}
     return f'{PLUGIN}\n{yaml.safe_dump(others, sort_keys=False, allow_unicode=True)}'
 
 
-def _plain(value):
+def plain(value):
+    """Options as built-in types: what reads YAML or checkpoints without running code knows no others."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, (list, tuple)) else value

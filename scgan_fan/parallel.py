@@ -20,8 +20,11 @@ def is_parallel() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
+@torch.no_grad()
 def _average(tensors: list[torch.Tensor]) -> None:
     """Replace each tensor by its mean over the processes: one transfer, bit for bit the same result everywhere."""
+    if not (is_parallel() and tensors):
+        return
     flat = torch.cat([tensor.flatten().float() for tensor in tensors])
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
@@ -29,20 +32,14 @@ def _average(tensors: list[torch.Tensor]) -> None:
         tensor.copy_(mean.view_as(tensor))
 
 
-@torch.no_grad()
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Average the gradients that are there over the processes."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if is_parallel() and gradients:
-        _average(gradients)
+    _average([parameter.grad for parameter in parameters if parameter.grad is not None])
 
 
-@torch.no_grad()
 def average_buffers(networks: Iterable[nn.Module]) -> None:
     """Average running statistics over the processes, so that every rank holds the same network."""
-    buffers = [buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()]
-    if is_parallel() and buffers:
-        _average(buffers)
+    _average([buffer for network in networks for buffer in network.buffers() if buffer.is_floating_point()])
 
 
 class _SumOverProcesses(torch.autograd.Function):

@@ -2,50 +2,39 @@
 
 The released restoration network of LRGAN (ECCV 2018) has the same names and batch norm in its blocks besides.
 """
+import functools
 import re
-from collections.abc import Callable
 
 import torch
 
+PREFIXES = {  # class here -> how a released name begins -> how ours does
+    'RestorationNet': {
+        'layers_in.': 'input.', 'a1.0.': 'body.2.skip.', 'main.': 'head.',
+        **{f'layers_set_final.{i}.': f'body.{2 * i}.blocks.' for i in range(3)},
+        **{f'layers_set_final_up.{i}.': f'body.{2 * i + 1}.' for i in range(3)}},
+    'DegradationNet': {
+        'noise_fc.': 'input.project.', 'in_layer.': 'input.conv.', 'out_layer.': 'output.',
+        **{f'down_layers.{i}.': f'{("enc1", "enc2", "enc3", "dec1")[i // 2]}.{i % 2}.' for i in range(8)},
+        **{f'up_layers.{i}.': f'dec{2 + i // 3}.{i % 3}.' for i in range(6)}},  # a pixel shuffle and two blocks each
+    'FaceDiscriminator': {
+        'residual_blocks.': 'blocks.', **{f'out_layer.{i}.': f'output.{i + 1}.' for i in range(3)}}}
+PARTS = (
+    (r'\.bn([12])\.', r'.norm\1.'), (r'(conv2|skip)\.1\.', r'\1.'),  # there, pooling stands before the convolution
+    (r'\.module\.weight_bar', '.parametrizations.weight.original'),
+    (r'\.module\.weight_([uv])', r'.parametrizations.weight.0.\1'), (r'\.module\.', '.'))
 
-def _restoration(name: str) -> str | None:
-    if name.startswith('a2.'):
+
+def _ours(network: str, name: str) -> str | None:
+    if network == 'RestorationNet' and name.startswith('a2.'):
         return None  # a third group's skip that the released forward never runs (papers.md section 2.3)
-    name = re.sub(r'\.bn([12])\.', r'.norm\1.', name)
-    for pattern, ours in (
-            (r'layers_in\.', r'input.'),
-            (r'layers_set_final\.(\d)\.(\d+)\.', lambda m: f'body.{2 * int(m[1])}.blocks.{m[2]}.'),
-            (r'layers_set_final_up\.(\d)\.(\d)\.', lambda m: f'body.{2 * int(m[1]) + 1}.{m[2]}.'),
-            (r'a1\.0\.', r'body.2.skip.'),
-            (r'main\.', r'head.')):
-        name, found = re.subn('^' + pattern, ours, name)
-        if found:
-            return name
+    begin = next((prefix for prefix in PREFIXES[network] if name.startswith(prefix)), '')
+    name = PREFIXES[network].get(begin, '') + name.removeprefix(begin)
+    for pattern, part in PARTS:
+        name = re.sub(pattern, part, name)
     return name
 
 
-def _degradation(name: str) -> str:
-    name = re.sub(r'^noise_fc\.', 'input.project.', name)
-    name = re.sub(r'^in_layer\.', 'input.conv.', name)
-    name = re.sub(r'^out_layer\.', 'output.', name)
-    # pairs of blocks; every third "up" layer is a pixel shuffle
-    name = re.sub(r'^down_layers\.(\d)\.',
-                  lambda m: f'{("enc1", "enc2", "enc3", "dec1")[int(m[1]) // 2]}.{int(m[1]) % 2}.', name)
-    name = re.sub(r'^up_layers\.(\d)\.', lambda m: f'dec{2 + int(m[1]) // 3}.{int(m[1]) % 3}.', name)
-    return re.sub(r'(conv2|skip)\.1\.', r'\1.', name)  # there, pooling stands before the convolution
-
-
-def _discriminator(name: str) -> str:
-    name = re.sub(r'^residual_blocks\.', 'blocks.', name)
-    name = re.sub(r'^out_layer\.(\d)\.', lambda m: f'output.{int(m[1]) + 1}.', name)
-    name = re.sub(r'(conv2|skip)\.1\.', r'\1.', name)
-    name = name.replace('.module.weight_bar', '.parametrizations.weight.original')
-    name = re.sub(r'\.module\.weight_([uv])', r'.parametrizations.weight.0.\1', name)
-    return name.replace('.module.', '.')
-
-
-NAMES: dict[str, Callable[[str], str | None]] = {
-    'RestorationNet': _restoration, 'DegradationNet': _degradation, 'FaceDiscriminator': _discriminator}
+NAMES = {network: functools.partial(_ours, network) for network in PREFIXES}
 
 
 def convert_released(weights: dict[str, torch.Tensor], network: str) -> dict[str, torch.Tensor]:

@@ -1,5 +1,7 @@
 """Where a training is in its data: BasicSR's loop and sampler keep that to themselves, and begin each epoch anew."""
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from torch.utils.data import DataLoader
 
 
 @dataclass
@@ -9,6 +11,7 @@ class RunPosition:
     epoch: int = 0  # the one that has begun
     used: int = 0  # how many of its samples have been trained on, by all processes
     resumed: int = 0  # the iteration after which the run goes on
+    val_loaders: list[DataLoader] = field(default_factory=list)
 
     def resume(self, epoch: int = 0, used: int = 0, iteration: int = 0) -> None:
         """The run goes on after ``iteration``, inside ``epoch``, of which it has ``used`` so many samples; without

@@ -7,6 +7,7 @@ Traceback (most recent call last):
     ...
 scgan_fan.errors.InputError: camera: focus: 2 is not a finite number from 0 to 1
 """
+import difflib
 import functools
 import inspect
 import math
@@ -20,7 +21,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, ValidationError, create_model, model_validator
 from typing_extensions import Self
 
-from scgan_fan.errors import InputError, did_you_mean
+from scgan_fan.errors import InputError
 
 
 def whole(least: int) -> PlainValidator:
@@ -170,7 +171,8 @@ def _strict(hint):
 
 def nearest(name, known: Iterable) -> str:
     """``; did you mean ...?``, or what there is to choose from."""
-    return did_you_mean(name, known) or f'; choose one of {", ".join(sorted(known))}'
+    found = difflib.get_close_matches(str(name), list(known), n=1)
+    return f'; did you mean {found[0]}?' if found else f'; choose one of {", ".join(sorted(known))}'
 
 
 def _line(error: ValidationError, where: str) -> str:

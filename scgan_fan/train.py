@@ -8,26 +8,20 @@ import os
 import sys
 
 from scgan_fan.command_line import check_command_line, parser
-from scgan_fan.commands.line import ends_in_one_line
 from scgan_fan.options import text_of
 
 
-@ends_in_one_line()
-def check() -> int:
-    """Print the options with all defaults; returns the exit status."""
-    print(text_of(check_command_line(trains=True)), end='')
-    return 0
-
-
 def main() -> int:
-    """Run BasicSR's training pipeline in the working directory; returns the exit status."""
-    if parser(trains=True).parse_args().check:
-        return check()
+    """Run BasicSR's training pipeline in the working directory, or only check; returns the exit status."""
+    checks = parser(trains=True).parse_args().check
     import basicsr.train
 
     from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
     compat.mend_train_script(basicsr.train)
-    basicsr.train.train_pipeline(os.getcwd())
+    if checks:
+        print(text_of(check_command_line(trains=True)), end='')
+    else:
+        basicsr.train.train_pipeline(os.getcwd())
     return 0
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.onnx_session import open_onnx
+from scgan_fan.extras import open_onnx
 
 ARCFACE_MEAN, ARCFACE_STD = 127.5, 128.0  # InsightFace's, for networks of ArcFace's family
 WHOLE = (0.5, 0.5, 1.0)

@@ -8,13 +8,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from basicsr.data import build_dataset
 from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
 from torch import nn
@@ -26,13 +24,12 @@ from scgan_fan.images import to_image
 from scgan_fan.models.checkpoint_retention import CheckpointRetention
 from scgan_fan.models.divergence import Divergence
 from scgan_fan.models.interruption import Interruption
-from scgan_fan.models.moving_average import begin_average, move_average
-from scgan_fan.models.networks import build_network, compile_network
-from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
-from scgan_fan.models.schema import Train, network_names, training_options
+from scgan_fan.models.networks import begin_average, build_network, compile_network, move_average
+from scgan_fan.models.lr_scheduler import SCHEDULERS
+from scgan_fan.models.schema import OPTIMIZERS, Train, network_names, training_options
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
 from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_built, optimizer_of
-from scgan_fan.models.time_budget import TimeBudget, advance
+from scgan_fan.models.time_budget import TimeBudget
 from scgan_fan.models.training_state import log_changes, network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
 from scgan_fan.parallel import (average_buffers, average_gradients, broadcast_from_first, first_decides, is_parallel,
@@ -131,6 +128,8 @@ class FaceModel(BaseModel):
         scheduler = dict(options['scheduler'])
         build_scheduler = SCHEDULERS[scheduler.pop('type')]
         self.schedulers = [build_scheduler(optimizer, **scheduler) for optimizer in self.optimizers]
+        self.scheduled_iter = 0  # where they are
+        warnings.filterwarnings('ignore', 'Detected call of `lr_scheduler.step')  # which go on without steps in between
 
     def _build_loss(self, name: str, options: dict) -> nn.Module | None:
         loss = build_loss(options[name], name)
@@ -260,12 +259,17 @@ class FaceModel(BaseModel):
         self.interruption = self.interruption or Interruption()
         if number := self.interruption.agreed():
             self._leave(number)
-        if self.time_budget is None:
-            return super().update_learning_rate(current_iter, warmup_iter)
-        position = first_decides(self.time_budget.position())
-        if position >= self.opt['train']['total_iter']:
+        self._advance_schedules(current_iter)
+        if self.time_budget is not None and self.scheduled_iter > self.opt['train']['total_iter']:
             self._finish()
-        advance(self.schedulers, max(position, current_iter - 1))  # where they would be without a budget, at least
+
+    def _advance_schedules(self, iteration: int) -> None:
+        """Learning rates go on to those of an iteration, or of a later one where the time budget's clock is."""
+        if self.time_budget is not None:
+            iteration = max(iteration, 1 + first_decides(self.time_budget.position()))
+        while self.scheduled_iter < iteration:
+            self.scheduled_iter += 1
+            super().update_learning_rate(self.scheduled_iter, self.opt['train'].get('warmup_iter', -1))
 
     def _leave(self, number: int) -> None:
         """Save what is not saved and exit as a program that a signal has ended, with 128 + its number: the training is
@@ -282,10 +286,8 @@ class FaceModel(BaseModel):
             self.save(POSITION.epoch, self.trained_iter)
         self.save(-1, -1)
         get_root_logger().info(f'The time budget is used up after iteration {self.trained_iter}.')
-        for phase, options in self.opt['datasets'].items() if self.opt.get('val') else ():
-            if phase.startswith('val'):
-                dataset = build_dataset(options)
-                self.validation(SimpleNamespace(dataset=dataset), self.trained_iter, None, self.opt['val']['save_img'])
+        for loader in POSITION.val_loaders if self.opt.get('val') else ():
+            self.validation(loader, self.trained_iter, None, self.opt['val']['save_img'])
         sys.exit(0)
 
     def get_current_log(self) -> OrderedDict:
@@ -329,11 +331,7 @@ class FaceModel(BaseModel):
         self.trained_iter = self.saved_iter = resume_state['iter']
         if self.time_budget is not None:
             self.time_budget.resume(resume_state.get('time_spent', 0))
-            return advance(self.schedulers, self.time_budget.position())
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # torch misses the optimizers' steps in between
-            for iteration in range(1, self.trained_iter + 1):
-                super().update_learning_rate(iteration, self.opt['train'].get('warmup_iter', -1))
+        self._advance_schedules(self.trained_iter)
         log_changes(self, resume_state)
 
     # ---- validation ----

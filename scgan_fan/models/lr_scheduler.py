@@ -1,4 +1,4 @@
-"""Learning rates over time."""
+"""Learning rates over time, and the schedules that an option file may name."""
 import math
 
 import torch
@@ -51,3 +51,9 @@ class CosineAnnealingRestartLR(lr_scheduler.CosineAnnealingRestartLR):
         if self.last_epoch > self.cumulative_period[-1]:
             return [self.eta_min] * len(self.base_lrs)
         return super().get_lr()
+
+
+SCHEDULERS = {
+    'OscillatingCosineLR': OscillatingCosineLR, 'CosineAnnealingRestartLR': CosineAnnealingRestartLR,
+    'LinearLR': torch.optim.lr_scheduler.LinearLR, 'MultiStepLR': lr_scheduler.MultiStepRestartLR,
+    'MultiStepRestartLR': lr_scheduler.MultiStepRestartLR}

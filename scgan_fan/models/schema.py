@@ -12,14 +12,15 @@ from typing import Annotated, Any, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
-from pydantic import AfterValidator, ConfigDict, PlainValidator, create_model, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, PlainValidator, create_model, model_validator
 
 from scgan_fan.data.face_dataset import LoaderBlock
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.models.optimizers import OPTIMIZERS, SCHEDULERS
+from scgan_fan.models.lr_scheduler import SCHEDULERS
 from scgan_fan.models.terms import check_terms
 from scgan_fan.schema_types import Block, Count, Weight, Whole, block_of, interval, nearest, number, whole
 
+OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
 METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
 
 
@@ -38,19 +39,32 @@ def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, 
         name = block.get('type')
         if name is None:
             raise ValueError(f'type is missing; name a {kind}')
-        if not isinstance(name, str) or name not in list(registry.keys()):
-            raise ValueError(f'unknown {kind} {name!r}{nearest(name, registry.keys())}')
-        target = registry.get(name)
+        target = _named(kind, name, registry)
         options = {key: value for key, value in block.items() if key != 'type'}
         defaults = block_of(target, given, tuple(more.items())).model_validate(options).model_dump(warnings=False)
         options = {**defaults, **{key: value for key, value in options.items() if value is not None}}
         if try_out:
             try:
                 try_out(target, options)
-            except (TypeError, ValueError, AssertionError, ArithmeticError, LookupError) as error:
+            except (TypeError, ValueError, AssertionError, ArithmeticError, LookupError, RuntimeError) as error:
                 raise ValueError(str(error)) from error
         return {'type': name, **options}
     return PlainValidator(check)
+
+
+def _named(kind: str, name, registry):
+    """What has this name in a registry; InputError where nothing has."""
+    if not isinstance(name, str) or name not in list(registry.keys()):
+        raise InputError(f'unknown {kind} {name!r}{nearest(name, registry.keys())}')
+    return registry.get(name)
+
+
+def _try_network(network, options: dict) -> None:
+    """Which sizes go together only the constructor of a network knows: run it, without memory."""
+    if network.__module__.startswith('scgan_fan.'):
+        norm = {'norm': 'none'} if options.get('norm') == 'spectral' else {}  # the other computes when it is built
+        with torch.device('meta'):
+            network(**{**options, **norm})
 
 
 def _try_optimizer(optimizer, options: dict) -> torch.optim.Optimizer:
@@ -61,7 +75,7 @@ def _try_scheduler(scheduler, options: dict) -> None:
     scheduler(_try_optimizer(torch.optim.SGD, {'lr': 1.0}), **options)
 
 
-Network = Annotated[dict, _of('network', ARCH_REGISTRY)]
+Network = Annotated[dict, _of('network', ARCH_REGISTRY, _try_network)]
 Loss = Annotated[dict, _of('loss', LOSS_REGISTRY)]
 Metric = Annotated[
     dict, _of('metric', METRIC_REGISTRY, given=METRIC_INPUTS, better=(Literal['higher', 'lower'], 'higher'))]
@@ -146,18 +160,17 @@ class Validation(Block):
     metrics: dict[str, Metric] = {}
 
 
-class KeepBest(Block):
-    """The dataset and the metric by which a network is kept."""
-
-    dataset: str
-    metric: str
-
-
 class WeightsAndBiases(Block):
     """Copies the curves of TensorBoard to wandb."""
 
     project: str | None = None
     resume_id: str | None = None
+
+
+def _is_best(given) -> dict:
+    if not isinstance(given, dict) or given.keys() != {'dataset', 'metric'}:
+        raise ValueError(f'{given!r} is not of the form {{dataset: paired, metric: psnr}}')
+    return given
 
 
 class Logger(Block):
@@ -167,15 +180,8 @@ class Logger(Block):
     save_checkpoint_freq: Count
     use_tb_logger: bool
     keep_last: Count | None = None
-    keep_best: KeepBest | None = None
+    keep_best: Annotated[dict, PlainValidator(_is_best)] | None = None
     wandb: WeightsAndBiases = WeightsAndBiases()
-
-    @field_validator('keep_best', mode='before')
-    @classmethod
-    def _both(cls, given):
-        if given is not None and (not isinstance(given, dict) or given.keys() != {'dataset', 'metric'}):
-            raise ValueError(f'{given!r} is not of the form {{dataset: paired, metric: psnr}}')
-        return given
 
     @model_validator(mode='after')
     def _has_wandb(self):
@@ -246,10 +252,10 @@ def check_options(options: dict, trains: bool = True) -> dict:
     Raises:
         InputError: something is missing, unknown, of another type or out of range, or does not go together; says where.
     """
-    kind = options.get('model_type')
-    if not isinstance(kind, str) or kind not in MODEL_REGISTRY:
-        raise InputError(f'model_type: unknown model {kind!r}{nearest(kind, MODEL_REGISTRY.keys())}')
-    model = MODEL_REGISTRY.get(kind)
+    try:
+        model = _named('model', options.get('model_type'), MODEL_REGISTRY)
+    except InputError as error:
+        raise InputError(f'model_type: {error}') from None
     if not hasattr(model, 'train_options'):
         return options
     checked = _file_of(model, trains).read(options).model_dump(warnings=False)
@@ -260,12 +266,11 @@ def check_options(options: dict, trains: bool = True) -> dict:
         check_terms(model, network_names(options), checked['train'])
     model.check_networks(network_names(options), trains)
     for key in (*model.GENERATORS, *model.DISCRIMINATORS):
-        network, weights = checked[f'network_{key}'], checked['path'][f'pretrain_network_{key}']
-        if network:
-            _check_network(f'network_{key}', network)
-        elif f'network_{key}' in options:
+        if checked[f'network_{key}']:
+            continue
+        if f'network_{key}' in options:
             raise InputError(f'network_{key}: is empty; leave it out')
-        elif weights:
+        if checked['path'][f'pretrain_network_{key}']:
             raise InputError(f'path: pretrain_network_{key}: there is no network_{key}; add it or leave the path out')
     return {key: value for key, value in checked.items() if value is not None}
 
@@ -293,37 +298,23 @@ def network_names(options: dict) -> list[str]:
     return [str(key).removeprefix('network_') for key in options if str(key).startswith('network_')]
 
 
-def _check_network(key: str, options: dict) -> None:
-    """Which sizes go together only the constructor of a network knows: run it, without memory."""
-    options = dict(options)
-    network = ARCH_REGISTRY.get(options.pop('type'))
-    if options.get('norm') == 'spectral':
-        options['norm'] = 'none'  # the other computes when it is built
-    if network.__module__.startswith('scgan_fan.'):
-        try:
-            with torch.device('meta'):
-                network(**options)
-        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
-            raise InputError(f'{key}: {error}') from error
 
 
 def _check_dataset(phase: str, given: dict, block: dict, num_gpu) -> None:
     where = f'datasets: {phase}'
     if phase != 'train' and phase.split('_')[0] not in ('val', 'test'):
         raise InputError(f'{where}: unknown set{nearest(phase, ("train", "val", "test"))}')
-    if block['type'] not in DATASET_REGISTRY:
-        raise InputError(f'{where}: unknown dataset {block["type"]!r}{nearest(block["type"], DATASET_REGISTRY.keys())}')
     if block['prefetch_mode'] == 'cuda':
         if num_gpu == 0 or not torch.cuda.is_available():
             raise InputError(f'{where}: prefetch_mode: cuda needs a GPU; take cpu, or ~')
         if not block['pin_memory']:
             raise InputError(f'{where}: prefetch_mode: cuda needs pin_memory: true; add it')
-    dataset = DATASET_REGISTRY.get(block['type'])
-    if hasattr(dataset, 'check'):
-        try:
+    try:
+        dataset = _named('dataset', block['type'], DATASET_REGISTRY)
+        if hasattr(dataset, 'check'):
             dataset.check(given)
-        except InputError as error:
-            raise InputError(f'{where}: {error}') from error
+    except InputError as error:
+        raise InputError(f'{where}: {error}') from error
     for key in ('name', 'batch_size_per_gpu', 'num_worker_per_gpu')[:3 if phase == 'train' else 1]:
         if block[key] is None:
             raise InputError(f'{where}: {key}: is missing; add it')

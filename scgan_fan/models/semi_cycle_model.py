@@ -77,28 +77,21 @@ class SemiCycleModel(FaceModel):
     GENERATORS = ('g', 'degrade_hl', 'degrade_sl', 'fan')
     DISCRIMINATORS = ('d_l1', 'd_l2', 'd_h1', 'd_h2')
     train_options = SemiCycleTrain
-    NETWORKS_OF_TERM = {
-        'pixel_lr_opt': ('degrade_hl',),
-        'adv_l1_opt': ('degrade_hl', 'd_l1'),
-        'cycle_hr_opt': ('degrade_hl', 'g'),
-        'adv_h1_opt': ('degrade_hl', 'g', 'd_h1'),
-        'heatmap_opt': ('degrade_hl', 'g'),
-        'identity_opt': ('degrade_hl', 'g'),
-        'pixel_hr_opt': ('degrade_sl', 'g'),
-        'low_frequency_opt': ('degrade_sl', 'g'),
-        'adv_h2_opt': ('degrade_sl', 'g', 'd_h2'),
-        'heatmap_real_opt': ('degrade_sl', 'g'),
-        'cycle_lr_opt': ('degrade_sl', 'g'),
-        'adv_l2_opt': ('degrade_sl', 'g', 'd_l2'),
+    TERMS = {  # block -> who makes the images that it looks at, one after the other; who else must be there
+        'pixel_lr_opt': (('degrade_hl',), ()),
+        'adv_l1_opt': (('degrade_hl',), ('d_l1',)),
+        'cycle_hr_opt': (('degrade_hl', 'g'), ()),
+        'adv_h1_opt': (('degrade_hl', 'g'), ('d_h1',)),
+        'heatmap_opt': (('degrade_hl', 'g'), ()),
+        'identity_opt': (('degrade_hl', 'g'), ()),
+        'pixel_hr_opt': (('g',), ('degrade_sl',)),
+        'low_frequency_opt': (('g',), ('degrade_sl',)),
+        'adv_h2_opt': (('g',), ('degrade_sl', 'd_h2')),
+        'heatmap_real_opt': (('g',), ('degrade_sl',)),
+        'cycle_lr_opt': (('g', 'degrade_sl'), ()),
+        'adv_l2_opt': (('g', 'degrade_sl'), ('d_l2',)),
     }
-
-    MADE_BY = {  # the images that a term looks at; the first of two networks learns only through the second
-        'pixel_lr_opt': ('degrade_hl',), 'adv_l1_opt': ('degrade_hl',),
-        'cycle_hr_opt': ('degrade_hl', 'g'), 'adv_h1_opt': ('degrade_hl', 'g'),
-        'heatmap_opt': ('degrade_hl', 'g'), 'identity_opt': ('degrade_hl', 'g'),
-        'pixel_hr_opt': ('g',), 'low_frequency_opt': ('g',), 'adv_h2_opt': ('g',), 'heatmap_real_opt': ('g',),
-        'cycle_lr_opt': ('g', 'degrade_sl'), 'adv_l2_opt': ('g', 'degrade_sl'),
-    }
+    NETWORKS_OF_TERM = {block: makers + others for block, (makers, others) in TERMS.items()}
 
     # ---- the step ----
 
@@ -279,7 +272,8 @@ class SemiCycleModel(FaceModel):
 
     def learners(self, term: str) -> tuple[str, ...]:
         """See FaceModel: all that made the images, or with ``cycle_grad: detached`` the last."""
-        return self.MADE_BY[term] if self.cycle_grad == 'through' else self.MADE_BY[term][-1:]
+        makers, _ = self.TERMS[term]
+        return makers if self.cycle_grad == 'through' else makers[-1:]
 
     # ---- validation, also where there is no R_LS ----
 

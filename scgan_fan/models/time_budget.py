@@ -1,9 +1,5 @@
 """Training for so many minutes: on a machine that is rented by the minute, time is known and iterations are not."""
 import time
-import warnings
-from collections.abc import Iterable
-
-from torch.optim.lr_scheduler import LRScheduler
 
 KEPT = 0.1  # share of the time that is kept for the last checkpoint and validation
 
@@ -33,12 +29,3 @@ class TimeBudget:
     def position(self) -> int:
         """The iteration at which the schedules are after this share of the time; ``total_iter``: it is over."""
         return min(self._total_iter, int(self._total_iter * self.spent / self._training))
-
-
-def advance(schedulers: Iterable[LRScheduler], position: int) -> None:
-    """Step learning rate schedules forward to an iteration."""
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # torch misses a step of the optimizer in between
-        for scheduler in schedulers:
-            while scheduler.last_epoch < position:
-                scheduler.step()

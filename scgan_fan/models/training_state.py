@@ -8,6 +8,7 @@ from basicsr.utils import get_root_logger
 from torch import nn
 
 from scgan_fan.errors import InputError
+from scgan_fan.options import plain
 from scgan_fan.parallel import gather_objects
 from scgan_fan.run_folder import RunFolder
 from scgan_fan.run_position import POSITION
@@ -35,7 +36,7 @@ def save_checkpoint(model, epoch: int, iteration: int) -> None:
 
 def network_content(model, name: str) -> dict:
     """The file of ``network_<name>``: weights, option block and, of the main network, the average."""
-    content = {'params': _on_cpu(model.networks[name]), 'network': _plain(model.opt[f'network_{name}'])}
+    content = {'params': _on_cpu(model.networks[name]), 'network': plain(model.opt[f'network_{name}'])}
     if name == model.main_network and model.net_g_ema is not None:
         content['params_ema'] = _on_cpu(model.net_g_ema)
     return content
@@ -85,12 +86,13 @@ def _names_of_moments(optimizer: torch.optim.Optimizer) -> set[str]:
 
 def log_changes(model, state: dict) -> None:
     """Say in a line which options of optimizers and schedules are others than those of the run that was saved."""
+    unsaid = {'params', 'base_lrs'} | ({'lr', 'last_epoch'} if model.time_budget else set())  # these follow the clock
     changes: dict[str, list[str]] = {}  # what has changed -> whose
     for (name, optimizer), scheduler, saved in zip(model.named_optimizers.items(), model.schedulers,
                                                    state['schedulers']):
         old = {**saved, **state['optimizers'][name]['param_groups'][0]}
         new = {**scheduler.state_dict(), **optimizer.param_groups[0]}
-        for key in sorted(new.keys() - {'params', 'base_lrs'}):
+        for key in sorted(new.keys() - unsaid):
             if not key.startswith('_') and old.get(key) != new[key]:
                 changes.setdefault(f'{key} {_short(old.get(key))} -> {_short(new[key])}', []).append(name)
     if changes:
@@ -106,18 +108,12 @@ def _on_cpu(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.cpu() for name, tensor in network.state_dict().items()}
 
 
-def _plain(options: dict) -> dict:
-    """An option block as built-in types: what reads checkpoints without running code knows no others."""
-    return {key: list(value) if isinstance(value, (list, tuple)) else value for key, value in options.items()}
-
-
 def _rng_state() -> dict:
     """The global generators' states, as tensors and plain data that load without running code."""
-    version, keys, position = random.getstate()[0], random.getstate()[1], random.getstate()[2]
-    algorithm, state, *rest = cast(tuple, np.random.get_state(legacy=True))
+    algorithm, keys, *rest = cast(tuple, np.random.get_state(legacy=True))
     return {
-        'python': (version, keys, position),
-        'numpy': (algorithm, torch.from_numpy(state.astype(np.int64)), *rest),
+        'python': random.getstate(),
+        'numpy': (algorithm, torch.from_numpy(keys.astype(np.int64)), *rest),
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }

@@ -2,6 +2,7 @@
 import copy
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -168,3 +169,43 @@ def test_another_metric_begins_its_best_anew(options, stop):
     model.resume_training(state)
     report(model, {'psnr': 29.0, 'ssim': 0.5}, 'paired', 4, None)
     assert model.best_metric_results['paired']['psnr'] == {'better': 'lower', 'val': 29.0, 'iter': 4}
+
+
+@pytest.fixture
+def clock(monkeypatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr('scgan_fan.models.time_budget.time', SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+def budgeted(options: dict, **more) -> dict:
+    """Ten iterations of 90 each second, in nine of ten seconds."""
+    options['train'].update(time_budget=10 / 60, total_iter=90, scheduler={
+        'type': 'CosineAnnealingRestartLR', 'periods': [90], 'restart_weights': [1], 'eta_min': 1e-6}, **more)
+    return options
+
+
+def test_a_time_budget_warms_up_too(options, clock):
+    """By the iteration that the clock has come to, as its schedules."""
+    model = begin(budgeted(options, warmup_iter=20))
+    found = []
+    for iteration, clock.now in ((1, 0.0), (2, 1.0), (3, 3.0)):  # of 9
+        model.update_learning_rate(iteration, 20)
+        found.append(rates(model))
+    plain = {**options, 'train': {**options['train'], 'time_budget': None}}
+    assert found == [rates_of_a_run(plain, iteration) for iteration in (1, 11, 31)] and found[0][0] == [1e-3 / 20]
+
+
+@pytest.mark.parametrize('changes, logged', [({}, None), (
+    {'optim_g': {'type': 'Adam', 'lr': 1e-3, 'betas': [0.5, 0.9]}}, 'betas (0.9, 0.999) -> (0.5, 0.9) (degrade_hl)')])
+def test_a_time_budget_names_changed_options_too(options, batch, clock, log, changes, logged):
+    """And not that its schedules, which follow the clock, have gone on since they were last looked at."""
+    model = begin(budgeted(options))
+    train(model, batch, range(1, STEPS + 1))
+    clock.now = 2.0
+    model.save(0, STEPS)
+    options['train'].update(changes)
+    log.clear()
+    begin(options).resume_training(read_checkpoint(Path(options['path']['training_states']) / f'{STEPS}.state'))
+    lines = [line.partition('saved run: ')[2] for line in log.text.splitlines() if 'options than' in line]
+    assert lines == ([logged] if logged else [])

@@ -2,6 +2,7 @@
 from types import SimpleNamespace
 
 import pytest
+from torch.utils.data import DataLoader
 
 from runs import OPTIONS, read_options, small, train_here
 from scgan_fan.checkpoint import read_checkpoint
@@ -38,9 +39,9 @@ def test_a_run_ends_in_time_and_goes_on_with_what_is_left(faces, tmp_path, monke
     opt['train'].update(total_iter=1000, time_budget=1 / (1 - KEPT), scheduler={
         'type': 'CosineAnnealingRestartLR', 'periods': [1000], 'restart_weights': [1], 'eta_min': 1e-7})
     opt['val']['val_freq'] = 1000
-    validated = []
-    monkeypatch.setattr(SemiCycleModel, 'validation', lambda model, loader, iteration, *_, **__: validated.append(
-        (len(loader.dataset), iteration)))
+    validated, loaders = [], []
+    monkeypatch.setattr(SemiCycleModel, 'validation', lambda model, loader, iteration, *_, **__: (
+        loaders.append(loader), validated.append((len(loader.dataset), iteration))))
     opt['logger'].update(print_freq=1, save_checkpoint_freq=3)
     run = tmp_path / 'experiments' / opt['name']
     clock.ticks = 8  # seconds of 60 a look: one when it begins, one in each iteration, one in each state that is saved
@@ -48,6 +49,7 @@ def test_a_run_ends_in_time_and_goes_on_with_what_is_left(faces, tmp_path, monke
         train_here(opt, tmp_path, monkeypatch)
     assert end.value.code == 0
     assert (run / 'models' / 'net_degrade_hl_latest.pth').is_file() and validated == [(2, 6)]
+    assert loaders and all(isinstance(loader, DataLoader) for loader in loaders)  # BasicSR's, not built anew
     first, last = (read_checkpoint(run / 'training_states' / f'{number}.state') for number in (3, 6))
     rates = [state['optimizers']['degrade_hl']['param_groups'][0]['lr'] for state in (first, last)]
     assert rates[0] > rates[1] and first['schedulers'][0]['last_epoch'] in (399, 400) and last['time_spent'] > 48
