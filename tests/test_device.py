@@ -19,7 +19,10 @@ from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import Crop
 from scgan_fan.faces.detectors import retinaface
-from scgan_fan.metrics import calculate_identity, calculate_landmark_confidence, calculate_lpips, features, remembered
+from scgan_fan.metrics import features, remembered
+from scgan_fan.metrics.landmark_error import calculate_landmark_confidence
+from scgan_fan.metrics.perceptual import calculate_lpips
+from scgan_fan.metrics.recognition import calculate_identity
 from scgan_fan.metrics.distribution import calculate_fid
 from scgan_fan.metrics.validation import Metric
 from scgan_fan.models import schema

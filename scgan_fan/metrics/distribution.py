@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.metrics.features import LEGACY_BATCH, feature_network, reference_features
-from scgan_fan.metrics.validation import summarized_by, takes_batches
+from scgan_fan.metrics.validation import metric
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -46,9 +45,7 @@ def _kid(rows: np.ndarray, subsets: int = 100, subset_size: int = 1000, **option
     return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_fid, prepare=_known)
-@takes_batches
+@metric(_fid, prepare=_known, takes_batches=True)
 def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """FID of the images to a reference set. With another network than Inception it is a Frechet distance, not FID.
 
@@ -64,9 +61,7 @@ def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | No
     return feature_network(network, weights)(img[..., ::-1])
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_kid, prepare=_known)
-@takes_batches
+@metric(_kid, prepare=_known, takes_batches=True)
 def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """KID of the images to a reference set, times 100 as SCGAN prints it; the row is that of ``calculate_fid``.
 
@@ -75,8 +70,7 @@ def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | No
     return feature_network(network, weights)(img[..., ::-1])
 
 
-@METRIC_REGISTRY.register()
-@takes_batches
+@metric(takes_batches=True)
 def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: str = 'resnet101',
                                weights: str | None = None, **kwargs) -> float | np.ndarray:
     """Euclidean distance of the features of a restored and its true face: the number behind SCGAN's t-SNE plot.

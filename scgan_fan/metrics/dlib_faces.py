@@ -7,11 +7,10 @@ import functools
 
 import cv2
 import numpy as np
-from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.extras import import_extra
 from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file
-from scgan_fan.metrics.validation import summarized_by
+from scgan_fan.metrics.validation import metric
 
 CHIP = 150  # pixels, what dlib's recognition network looks at
 
@@ -30,8 +29,7 @@ def _percent(rows: np.ndarray, **options) -> float:
     return 100 * float(rows.mean())
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_percent)
+@metric(_percent)
 def calculate_detection(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
     """Whether dlib's HOG and SVM detector finds a face; over a set, in percent of the images (papers.md section 7).
 
@@ -84,7 +82,7 @@ def landmarks(image: np.ndarray, number: int) -> np.ndarray:
     return found * len(image) / (2 * CHIP)
 
 
-@METRIC_REGISTRY.register()
+@metric()
 def calculate_landmarks5(img: np.ndarray, img2: np.ndarray, **kwargs) -> float:
     """Mean absolute error in pixels of dlib's five landmarks on the restored against those on the true face, BGR.
 

@@ -1,7 +1,6 @@
 """Landmark errors over a set of faces (papers.md section 7), of all its faces or of those turned by so much."""
 import numpy as np
 import torch
-from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
@@ -11,7 +10,7 @@ from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics import dlib_faces
 from scgan_fan.metrics.remembered import remembered
-from scgan_fan.metrics.validation import summarized_by, takes_batches
+from scgan_fan.metrics.validation import metric
 
 
 def _rows(found: torch.Tensor, truth: torch.Tensor, normalizer: str) -> np.ndarray:
@@ -53,8 +52,7 @@ def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: list[float] | N
     return 100 * float(np.clip(1 - errors / limit, 0, None).mean()) if len(errors) else None
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(mean_error)
+@metric(mean_error)
 def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer: str = 'box', **kwargs) -> np.ndarray:
     """Normalized mean error: mean distance of the points by the size of the true face; over a set in percent.
 
@@ -74,8 +72,7 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
     return _rows(landmarks, landmarks2, normalizer)
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(area_under_curve)
+@metric(area_under_curve)
 def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -> np.ndarray:
     """Area under the cumulative curve of errors, see ``area_under_curve``. Landmarks and ``yaw`` as for
     ``calculate_nme``; ``limit`` is 0.10 in Super-FAN's Table 2, 0.07 in FAN's own paper.
@@ -83,9 +80,7 @@ def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -
     return _rows(landmarks, landmarks2, 'box')
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(mean_error)
-@takes_batches
+@metric(mean_error, takes_batches=True)
 def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: str = 'box',
                     **kwargs) -> np.ndarray:
     """``calculate_nme`` of the landmarks that a FAN finds on the restored against those it finds on the true face.
@@ -107,16 +102,13 @@ def _find_by_dlib(images: np.ndarray) -> np.ndarray:
     return np.stack([dlib_faces.landmarks(image[..., ::-1], 68) for image in images])
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(area_under_curve)
-@takes_batches
+@metric(area_under_curve, takes_batches=True)
 def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', **kwargs) -> np.ndarray:
     """``calculate_auc`` of landmarks found as for ``calculate_nme68``."""
     return calculate_nme68(img, img2, fan)
 
 
-@METRIC_REGISTRY.register()
-@takes_batches
+@metric(takes_batches=True)
 def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float | np.ndarray:
     """How high the peaks of a FAN's heatmaps are on average, about 0 to 1: does it see a face's parts? No truth needed.
 

@@ -5,18 +5,16 @@ import cv2
 import numpy as np
 import torch
 from basicsr.metrics import calculate_niqe
-from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint, weights_only
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
-from scgan_fan.metrics.validation import takes_batches
+from scgan_fan.metrics.validation import metric
 
 
-@METRIC_REGISTRY.register()
-@takes_batches
+@metric(takes_batches=True)
 def calculate_lpips(img: np.ndarray, img2: np.ndarray, weights: str | None = None, **kwargs) -> float | np.ndarray:
     """LPIPS v0.1 with AlexNet (Zhang et al. 2018) of images as they are, in [-1, 1]; 0 for equal ones.
 
@@ -66,7 +64,7 @@ def _load(network: torch.nn.Module, given: dict, path: str) -> None:
     network.load_state_dict(wanted)
 
 
-@METRIC_REGISTRY.register()
+@metric()
 def calculate_niqe_enlarged(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
     """NIQE of a small face: bicubic enlargement, then BasicSR's NIQE of the luma; lower is more natural.
 

@@ -4,7 +4,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.checkpoint import read_checkpoint
 from scgan_fan.device import cached_on_device, device_in_use
@@ -14,7 +13,7 @@ from scgan_fan.images import to_tensor
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.onnx_recognition import onnx_embedding
 from scgan_fan.metrics.remembered import remembered
-from scgan_fan.metrics.validation import summarized_by, takes_batches
+from scgan_fan.metrics.validation import metric
 
 # below these distances two images show one person: dlib's own (King 2017), and papers.md section 7 for FaceNet
 SAME_PERSON = {'dlib': 0.6, 'facenet': 1.1}
@@ -48,9 +47,7 @@ def _limit(network: str, threshold: float | None) -> float:
     return threshold or SAME_PERSON[network]
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_same_rate)
-@takes_batches
+@metric(_same_rate, takes_batches=True)
 def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                            **kwargs) -> np.ndarray:
     """Percent of the restored faces that are taken for the person on the true image (SCGAN's Table 7).
@@ -74,9 +71,7 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
     return _both(img, img2, network, weights, kwargs)
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_different_rate)
-@takes_batches
+@metric(_different_rate, takes_batches=True)
 def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                    **kwargs) -> np.ndarray:
     """Percent of the pairs of a restored face and another image's true one, ten for each, that are taken for one
@@ -86,8 +81,7 @@ def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: s
     return _both(img, img2, network, weights, kwargs)
 
 
-@METRIC_REGISTRY.register()
-@takes_batches
+@metric(takes_batches=True)
 def calculate_identity(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                        **kwargs) -> float | np.ndarray:
     """Cosine between the embeddings of the restored and of the true face; 1 for the same. Arguments as for
@@ -99,9 +93,7 @@ def _passed(rows: np.ndarray, threshold: float = GATE, **options) -> float:
     return 100 * float((rows >= threshold).mean())
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_passed)
-@takes_batches
+@metric(_passed, takes_batches=True)
 def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                             **kwargs) -> float | np.ndarray:
     """Percent of the restored faces whose cosine to the true face is at least ``threshold``: the gate of the NTIRE
@@ -120,8 +112,7 @@ def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'd
     return _cosine(img, img2, network, weights, kwargs)
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(_passed)
+@metric(_passed)
 def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                  **kwargs) -> float:
     """As ``calculate_identity_gate``, against the low-resolution face enlarged bicubically: where the true one is not

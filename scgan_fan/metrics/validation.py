@@ -5,6 +5,8 @@ makes one figure of the rows of all images: their mean, where the metric names n
 several processes, kept, and drawn anew for an interval, whatever the metric is.
 """
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
@@ -12,24 +14,20 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from scgan_fan.errors import InputError, check_choice
 
 
-def summarized_by(summary, prepare=None):
-    """Name the summary of a metric: ``summary(rows, **options)``, rows (N, ...), the options those of its block.
-
-    It returns None where there is nothing to measure. Decorate below ``METRIC_REGISTRY.register()``.
+def metric(summary: Callable | None = None, prepare: Callable | None = None, takes_batches: bool = False) -> Callable:
+    """Register a function with BasicSR as a metric.
 
     Args:
+        summary: ``summary(rows, **options)``, rows (N, ...), the options those of the metric's block; gives None where
+            there is nothing to measure. Default: the mean.
         prepare: ``prepare(**options)`` does what the summary needs and several processes can share out; all call it.
+        takes_batches: it also takes N images of one size, (N, height, width, 3), and gives N rows.
     """
-    def mark(metric):
-        metric.summary, metric.prepare = summary, prepare
-        return metric
-    return mark
-
-
-def takes_batches(metric):
-    """Mark a metric that also takes N images of one size, (N, height, width, 3), and gives N rows."""
-    metric.takes_batches = True
-    return metric
+    def register(function: Any) -> Any:
+        function.summary, function.prepare, function.takes_batches = summary, prepare, takes_batches
+        METRIC_REGISTRY.register(function)
+        return function
+    return register
 
 
 class Metric:

@@ -10,11 +10,10 @@ from scgan_fan.benchmark.methods import Interpolation
 from scgan_fan.benchmark.options import choose, read_options
 from scgan_fan.errors import InputError
 from scgan_fan.images import read_image, write_image
-from scgan_fan.metrics.validation import summarized_by
+from scgan_fan.metrics.validation import metric
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(lambda rows, **options: float(np.abs(rows.mean(axis=0)).sum()))
+@metric(lambda rows, **options: float(np.abs(rows.mean(axis=0)).sum()))
 def calculate_mean_colour(img, **kwargs):
     """A metric of a set: an array for each image."""
     calls.append('colour')

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from scgan_fan.metrics import calculate_detection, calculate_landmarks5
+from scgan_fan.metrics.dlib_faces import calculate_detection, calculate_landmarks5
 from scgan_fan.metrics.validation import Metric
 
 

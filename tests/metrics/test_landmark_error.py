@@ -7,7 +7,7 @@ from drawn_faces import draw_face
 from drawn_faces.head import rotation_matrix
 from scgan_fan.errors import InputError
 from scgan_fan.faces.mean_face import mean_landmarks
-from scgan_fan.metrics import calculate_auc68, calculate_landmark_confidence, calculate_nme68
+from scgan_fan.metrics.landmark_error import calculate_auc68, calculate_landmark_confidence, calculate_nme68
 from scgan_fan.metrics.validation import ValidationMetrics
 
 YAWS = (0, -20, 40, 70)

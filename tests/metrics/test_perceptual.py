@@ -9,7 +9,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from drawn_faces import draw_face
 from scgan_fan.errors import InputError
-from scgan_fan.metrics import calculate_lpips, calculate_niqe_enlarged
+from scgan_fan.metrics.perceptual import calculate_lpips, calculate_niqe_enlarged
 from scgan_fan.metrics.features import feature_network, in_batches
 from scgan_fan.metrics.validation import Metric
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from scgan_fan.errors import InputError
-from scgan_fan.metrics import (calculate_identity, calculate_identity_gate, calculate_identity_gate_real,
-                               calculate_verification, calculate_verification_control)
+from scgan_fan.metrics.recognition import (calculate_identity, calculate_identity_gate, calculate_identity_gate_real,
+                                           calculate_verification, calculate_verification_control)
 from scgan_fan.metrics.validation import Metric, ValidationMetrics
 
 

@@ -4,7 +4,7 @@ import pytest
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.errors import InputError
-from scgan_fan.metrics.validation import ValidationMetrics, summarized_by
+from scgan_fan.metrics.validation import ValidationMetrics, metric
 
 
 @METRIC_REGISTRY.register()
@@ -17,8 +17,7 @@ def largest(rows, least=0, **options):
     return float(high[:, 0].max() + high[:, 1].sum()) if len(high) else None
 
 
-@METRIC_REGISTRY.register()
-@summarized_by(largest)
+@metric(largest)
 def metric_with_a_summary(img, **kwargs):
     return np.array([img, 100])
 
