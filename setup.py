@@ -67,6 +67,7 @@ setup(
         'lmdb>=1.4.1',
         'numpy>=2.0',  # bitwise_count
         'opencv-python>=4.10',  # the first for NumPy 2
+        'packaging',
         'pillow>=10.1',  # has_transparency_data
         'pydantic>=2.6',  # 2.5 takes no lists for tuples
         'pyyaml>=6.0.1',

@@ -24,14 +24,17 @@ from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face
+from scgan_fan.faces.quality import assess
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.network_loader import LARGEST, Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER
 
 LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
-# At ``FIDELITY``, the standard deviation of the Gaussian that parts what is the photograph's from what is made up.
-# Measured on portraits of 16 to 48 pixels: half a pixel is better for clean ones, one for noisy ones (docs/restore.md).
-LOW = 0.7  # pixels of the photograph
+# At ``FIDELITY``, standard deviation of the Gaussian that parts what is the photograph's from what is made up: where
+# all of the finest detail is the face's, where none is, and for noise as strong as the face itself. The spectra of
+# photographs fall with the frequency and noise's does not, so that the frequency up to which they are stronger is in
+# proportion to 1 / noise. Measured on portraits of 16 to 48 pixels (docs/restore.md).
+LOW_OF_GENUINE, LOW_OF_SPOILT, LOW_OF_NOISE = 1 / 3, 1 / 2, 2.0  # pixels of the photograph
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
 MOST_LOW = 1 / 8  # of the side
 CLEAR = 64  # pixels: what FAN was trained on
@@ -113,6 +116,7 @@ class RestoredFace:
         restored: what was made of it, (n, n, 3); None: it is only enlarged.
         reason: why it is only enlarged; empty where it is restored.
         low: see ``paste_face``, but in pixels of the photograph.
+        consistency: see ``paste_face``.
     """
 
     face: Face
@@ -121,6 +125,7 @@ class RestoredFace:
     restored: np.ndarray | None = None
     reason: str = ''
     low: float = 0
+    consistency: float = 0
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,8 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
         if face.restored is not None:
             restored = to_grey(face.restored) if is_grey(image) else face.restored
             shape = _outline(seen, face.face, face.crop, restored)
-            paste_face(enlarged, restored, face.crop.scaled(scale), scale * shape, scale * face.low)
+            paste_face(enlarged, restored, face.crop.scaled(scale), scale * shape, scale * face.low, image,
+                       face.consistency)
     return RestoredPhoto(enlarged, done, passed)
 
 
@@ -205,7 +211,7 @@ def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, for
     small = [index for index, reason in enumerate(reasons) if not reason]
     chosen = np.array([pixels[index] for index in small], np.uint8).reshape(-1, size, size, 3)
     restored = dict(zip(small, restore(chosen, restorer, precision, batch)))
-    return [RestoredFace(face, crop, cut, restored[index], low=_low(crop, LOW, fidelity)) if index in restored
+    return [_restored_by_quality(image, face, crop, cut, restored[index], fidelity) if index in restored
             else RestoredFace(face, crop, cut, reason=reasons[index])
             for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
 
@@ -217,6 +223,16 @@ def too_large(crop: Crop, restorer: Restorer) -> str:
     return f'larger than {restorer.largest:.0f} pixels' + (
         f': {restorer.name} would not make it better' if restorer.measured else
         f', {LARGEST} times what the network was made for; --force restores it too')
+
+
+def _restored_by_quality(image: np.ndarray, face: Face, crop: Crop, pixels: np.ndarray, restored: np.ndarray,
+                         fidelity: float) -> RestoredFace:
+    """How much of the photograph is kept goes by how good it is: of a clean one all that its pixels show."""
+    noise, genuine = assess(image, crop, restored)
+    low = max(LOW_OF_SPOILT + (LOW_OF_GENUINE - LOW_OF_SPOILT) * genuine, LOW_OF_NOISE * noise)
+    # No consistency at the ends of the scale, or neither would be what ``restore_photo`` says of them.
+    return RestoredFace(face, crop, pixels, restored, low=_low(crop, low, fidelity),
+                        consistency=2 * min(fidelity, 1 - fidelity) * genuine)
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

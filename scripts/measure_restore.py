@@ -35,7 +35,7 @@ from scgan_fan.metrics.recognition import calculate_identity
 from scgan_fan.network_loader import load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER, FOLDER, RESTORERS
 
-SIDES = range(16, 65, 8)  # where the largest side is looked for, pixels
+SIDES = range(16, 65, 8)  # where the largest side is looked for, pixels: up to that of the restored faces
 SIZES = (12, 16, 20, 24, 32, 48, 64)  # side of the crop, pixels
 TILTS = (0, 15, 30, 45, 90)  # degrees
 FAULTS = ('blur', 'noise 10', 'noise 25', 'JPEG 15')  # of upright faces

@@ -1,10 +1,11 @@
 """Restore the faces in photographs and videos; what is no face is only enlarged.
 
-Faces that are tiny get better, larger ones are left as they are unless --face_model is given. Of the networks that come
-with the package it was measured up to which size they are better than plain enlargement; another one restores faces up
-to 1.5 times the size that it was made for. Photographs: OUT/restored_imgs, before and after beside each other in
-OUT/cmp, and each face in OUT/cropped_faces (as the network sees it), OUT/restored_faces and OUT/cmp. Videos:
-OUT/restored_videos, MP4 with their sound. With --aligned every image is one face, cropped as in training.
+Faces that are tiny get better, and what a clean photograph shows of them is kept; larger ones are left as they are
+unless --face_model is given. Of the networks that come with the package it was measured up to which size they are
+better than plain enlargement; another one restores faces up to 1.5 times the size that it was made for. Photographs:
+OUT/restored_imgs, before and after beside each other in OUT/cmp, and each face in OUT/cropped_faces (as the network
+sees it), OUT/restored_faces and OUT/cmp. Videos: OUT/restored_videos, MP4 with their sound. With --aligned every image
+is one face, cropped as in training.
 """
 import argparse
 from collections import Counter
@@ -50,7 +51,7 @@ def parse_arguments() -> argparse.Namespace:
     add('--aligned', action='store_true', help='every image is one face, cropped as in training')
     add('--only_center_face', action='store_true', help='restore the face nearest to the middle alone')
     add('--force', action='store_true', help='restore larger faces by the same network, too; those that come '
-        'with the package make them worse')
+        'with the package do not make them better')
     add('--detector', default=DETECTORS[0], choices=DETECTORS, help='of faces. Default: %(default)s')
     add('--min_face', type=positive, metavar='PIXELS',
         help=f'leave out faces whose crop has a smaller side; more is faster. Default: {MIN_FACE}, but photographs of '
@@ -109,9 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
     restorer = load_restorer(arguments.weights, None if arguments.device == 'auto' else device)
     face_model = LargeFaceRestorer(arguments.face_model, device) if arguments.face_model else None
     if arguments.force:
-        what = 'makes' if restorer.measured else 'was not measured, and may make'
-        print(f'warning: --force: {restorer.name} {what} faces of more than {restorer.largest:.0f} pixels worse than '
-              'plain enlargement')
+        what = 'does not make {} better' if restorer.measured else 'was not measured, and may make {} worse'
+        print(f'warning: --force: {restorer.name} '
+              f'{what.format(f"faces of more than {restorer.largest:.0f} pixels")} than plain enlargement')
     work = Work(arguments, restorer, load_upsampler(arguments.bg_upsampler, device), face_model)
     for source in tqdm(inputs, unit='file'):
         work.do(source)

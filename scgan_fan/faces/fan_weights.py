@@ -56,15 +56,37 @@ def shared_fan(weights: str) -> tuple[FAN, int]:
 
 def find_published_weights() -> Path:
     """The file of the published 2D-FAN, in torch's cache or downloaded to it; its hash is checked either way."""
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(PUBLISHED_URL).name
+    try:
+        return download(PUBLISHED_URL, PUBLISHED_HASH, 'the published 2D-FAN weights')
+    except InputError as error:
+        raise InputError(f'{error}, or use fan: fan64') from error
+
+
+def cached_file(url: str) -> Path:
+    """Where torch's cache has, or would have, the file of an address."""
+    return Path(torch.hub.get_dir()) / 'checkpoints' / Path(url).name
+
+
+def download(url: str, digest: str, what: str) -> Path:
+    """A file in torch's cache, fetched where it is not there yet.
+
+    Args:
+        url: where it is published.
+        digest: what its SHA-256 begins with, hexadecimal.
+        what: the weights in it, for errors.
+
+    Raises:
+        InputError: it cannot be fetched, or it is another file.
+    """
+    path = cached_file(url)
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(PUBLISHED_URL, str(path), hash_prefix=PUBLISHED_HASH)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=digest)
         except (URLError, OSError, RuntimeError) as error:
-            raise InputError(f'{path}: the published 2D-FAN weights are not there and cannot be downloaded ({error}); '
-                             f'fetch {PUBLISHED_URL} by other means and put it there, or use fan: fan64') from error
-    check_hash(path, PUBLISHED_HASH)
+            raise InputError(f'{path}: {what} are not there and cannot be downloaded ({error}); fetch {url} by other '
+                             'means and put it there') from error
+    check_hash(path, digest)
     return path
 
 

@@ -15,6 +15,7 @@ FADE = 0.12  # of the crop's side: how far within its outline a face becomes all
 ROOM = 0.04  # of the crop's side: the outline lies so far outside of the landmarks
 LUMA = np.tile(np.array([[0.299], [0.587], [0.114]], np.float32), 3)  # ITU-R BT.601, for each of three channels
 BROWS = slice(17, 27)  # of the 68 landmarks
+PIXEL = 12**-0.5  # standard deviation of a pixel's square / its side
 
 
 def round_square(square: tuple[float, float, float]) -> Square:
@@ -76,7 +77,8 @@ def outline(landmarks: np.ndarray, crop: Crop) -> np.ndarray:
     return crop.to_photo(cv2.convexHull(points)[:, 0], crop.side)
 
 
-def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.ndarray, low: float) -> None:
+def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.ndarray, low: float,
+               photo: np.ndarray | None = None, consistency: float = 0) -> None:
     """Paste a restored face into the enlarged photograph, which is changed in place.
 
     Its lower frequencies are those of the photograph: what the photograph shows stays, and the face adds what is finer.
@@ -89,6 +91,8 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
         shape: (N, 2), polygon, see ``outline``, in pixels of ``background``.
         low: standard deviation of the Gaussian that parts lower and higher frequencies, pixels of ``background``;
             0 leaves the photograph as it is.
+        photo: the photograph before it was enlarged, of the same type.
+        consistency: 0 to 1: how far the result, reduced to its size, is to agree with ``photo`` in every pixel.
     """
     left, top, right, bottom = _window(crop)
     height, width = background.shape[:2]
@@ -100,6 +104,9 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
     levels = np.iinfo(background.dtype).max
     seen = _turn_back(face, crop, (left, top, right, bottom))[here].astype(np.float32) * (levels / 255)
     restored = seen + _low_frequencies(behind - seen, low)
+    if photo is not None and consistency > 0:
+        scale = np.divide(background.shape[1::-1], photo.shape[1::-1])
+        restored += consistency * _lacking(restored, (there[1].start, there[0].start), photo, scale)
     strength = _fade(crop, shape, (left, top, right, bottom))[here][..., None]
     background[there] = np.rint(behind + strength * (restored - behind)).clip(0, levels).astype(background.dtype)
 
@@ -110,6 +117,29 @@ def _low_frequencies(image: np.ndarray, low: float) -> np.ndarray:
     bright, coloured = (cv2.GaussianBlur(image, None, limit, borderType=cv2.BORDER_REPLICATE)
                         for limit in (low, 2 * low))
     return coloured + (bright - coloured) @ LUMA
+
+
+def _lacking(part: np.ndarray, corner: tuple[int, int], photo: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """What a part of the enlarged photograph lacks of ``photo`` when it is seen through its pixels: a step of
+    back-projection (Irani and Peleg, Improving resolution by image registration, CVGIP 53, 1991, eq. 4).
+
+    Args:
+        part: ``float32`` (h, w, 3).
+        corner: x and y of the part, pixels of the enlarged photograph.
+        scale: across and down.
+
+    Returns:
+        ``float32`` (h, w, 3).
+    """
+    size = part.shape[1::-1]
+    first = np.floor(corner / scale).astype(int)
+    last = np.minimum(np.ceil(np.add(corner, size) / scale).astype(int), photo.shape[1::-1])
+    to_part = np.column_stack([np.diag(scale), scale * (first + 0.5) - 0.5 - corner])  # from pixels of ``photo``
+    blurred = cv2.GaussianBlur(part, None, PIXEL * scale[0], None, PIXEL * scale[1], cv2.BORDER_REPLICATE)
+    seen = cv2.warpAffine(blurred, to_part, (last - first).tolist(), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                          borderMode=cv2.BORDER_REPLICATE)
+    lacking = photo[first[1]:last[1], first[0]:last[0]].astype(np.float32) - seen
+    return cv2.warpAffine(lacking, to_part, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _window(crop: Crop) -> tuple[int, int, int, int]:

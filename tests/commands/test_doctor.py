@@ -1,5 +1,7 @@
 """``scgan-fan doctor --hr --lr``: numbers, advice and a picture."""
+import hashlib
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -64,3 +66,52 @@ def test_what_cannot_be_compared(monkeypatch, capsys, arguments, status, message
     except SystemExit as error:
         assert error.code == status
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def published(monkeypatch, tmp_path):
+    """``published(digest)``: weights at an address on the disk, which torch's cache lacks; gives where it would be."""
+    (tmp_path / 'net.pth').write_bytes(b'weights')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+
+    def publish(digest: str, url: str = (tmp_path / 'net.pth').as_uri()):
+        monkeypatch.setattr(doctor, 'DOWNLOADS', (('a loss', url, digest),))
+        return tmp_path / 'hub/checkpoints/net.pth'
+
+    return publish
+
+
+def run(monkeypatch, capsys, *arguments) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, 'argv', ['doctor', *arguments])
+    return doctor.main(), *capsys.readouterr()
+
+
+def test_missing_weights_are_downloaded_when_asked_for(published, monkeypatch, capsys):
+    path = published(hashlib.sha256(b'weights').hexdigest())
+    status, lines, _ = run(monkeypatch, capsys)
+    missing, = [line for line in lines.splitlines() if line.startswith('--  net.pth')]
+    assert status == 0 and 'file://' in missing and '--download net.pth' in missing and not path.exists()
+    status, lines, _ = run(monkeypatch, capsys, '--download', 'net.pth')
+    assert status == 0 and 'ok  net.pth: a loss' in lines and path.read_bytes() == b'weights'
+
+
+@pytest.mark.parametrize('digest, url', [('0123', None), ('0123', 'file:///nowhere/net.pth')])
+def test_what_is_not_the_published_file_is_not_kept(published, monkeypatch, capsys, digest, url):
+    path = published(digest, *([url] if url else []))
+    status, lines, _ = run(monkeypatch, capsys, '--download', 'net.pth')
+    assert status == 1 and '--  net.pth' in lines and not path.exists()
+    assert f'!!  {path}: the weights (a loss) are not there and cannot be downloaded' in lines
+
+
+def test_weights_of_an_unknown_name(monkeypatch, capsys):
+    status, _, error = run(monkeypatch, capsys, '--download', 'other.pth')
+    assert status == 1 and 'other.pth: unknown; give some of 2DFAN4-11f355bf06.pth.tar' in error
+
+
+def test_packages_are_those_that_the_package_asks_for(monkeypatch):
+    asked = ['numpy>=2.0', 'torch>=9999', 'no-such-package', 'lmdb; extra == "benchmark"', 'no-tests; extra == "test"']
+    monkeypatch.setattr(metadata, 'requires', lambda name: asked)
+    lines = list(doctor._packages())
+    assert [line.split()[:2] for line in lines] == [
+        ['ok', 'numpy'], ['!!', 'torch'], ['--', 'no-such-package:'], ['ok', 'lmdb']]
+    assert '>=9999' in lines[1] and 'pip install -U scgan_fan' in lines[2]

@@ -224,7 +224,7 @@ def test_force_warns(restore, inputs, tmp_path, capsys):
     write_image(inputs / 'sharp.png', photo([(60, 40, 140)]))
     assert restore('-i', inputs, '-o', tmp_path / 'out', '--force') == 0
     shown = capsys.readouterr().out
-    assert 'warning: --force: painter makes faces of more than 64 pixels worse' in shown and '1 restored' in shown
+    assert 'warning: --force: painter does not make faces of more than 64 pixels better' in shown and '1 restored' in shown
 
 
 def test_force_knows_no_more_than_was_measured(restore, inputs, tmp_path, monkeypatch, capsys):

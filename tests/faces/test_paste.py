@@ -111,6 +111,21 @@ def test_nothing_low_is_nothing_at_all():
     assert np.array_equal(after, before)
 
 
+@pytest.mark.parametrize('crop', [Crop(50, 60, 40), Crop(-15, 61, 40), Crop(51, 60, 40, 30)])
+@pytest.mark.parametrize('scale', [1, 1.5, 2, 4])
+def test_reduced_to_its_size_a_consistent_result_comes_near_the_photograph(scale, crop):
+    image = photo([(55, 65, 32)], 121, 120)
+    enlarged = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    errors = []
+    for consistency in (0, 0.5, 1):
+        after = enlarged.copy()
+        paste_face(after, PAINT, crop.scaled(scale), EVERYWHERE, 0.4 * scale, image, consistency)
+        reduced = cv2.resize(after, image.shape[1::-1], interpolation=cv2.INTER_AREA)
+        middle = np.s_[70:90, max(0, crop.x) + 8:crop.x + 32]
+        errors.append(np.abs(reduced.astype(int) - image)[middle].mean())
+    assert errors[2] < 0.65 * errors[0] and errors[2] < errors[1] < errors[0]  # of noise, the hardest to enlarge
+
+
 def test_sixteen_bits():
     before = photo([]).astype(np.uint16) * 257
     after = before.copy()

@@ -13,6 +13,7 @@ from scgan_fan.faces.tiles import best_of_each
 
 FILE = 'detection_Resnet50_Final.pth'
 URL = f'https://github.com/xinntao/facexlib/releases/download/v0.1.0/{FILE}'
+HASH = '6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d'  # SHA-256
 MOST_PIXELS = 2_000_000  # larger photographs are reduced to so many: 0.4 GB for the network
 SURE = 0.8  # facexlib's threshold
 
@@ -23,7 +24,8 @@ def find_weights() -> Path:
               Path(torch.hub.get_dir()) / 'checkpoints' / FILE)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
-        raise InputError(f'{places[0]}: the weights of RetinaFace are not there; put {URL} there, or use centerface')
+        raise InputError(f'{places[0]}: the weights of RetinaFace are not there; put {URL} there, give '
+                         f'scgan-fan doctor --download {FILE}, or use centerface')
     return found
 
 
