@@ -46,7 +46,7 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
         InputError: the bytes are no image, are truncated, hold several images, too many pixels or values without a
             known white, or are not RGB and ``convert`` is false.
     """
-    image = _open(data, name)
+    image, _, _ = _open(data, name)
     if image.mode != 'RGB':
         if not convert:
             raise InputError(f'{name}: a {image.mode} image with {len(image.getbands())} channel(s) where RGB is '
@@ -55,17 +55,17 @@ def decode(data: bytes, name: str, convert: bool = False) -> np.ndarray:
     return np.asarray(image)
 
 
-def _open(data: bytes, name: str) -> Image.Image:
-    """The image, upright, of any mode of 8 bits."""
+def _open(data: bytes, name: str) -> tuple[Image.Image, Image.Image, bool]:
+    """The image, upright, of any mode of 8 bits; the one that the file holds; and whether that has 16 bits."""
     try:
         Image.open(io.BytesIO(data)).verify()  # the checksums of a PNG; loading passes over damage to its last rows
-        image = Image.open(io.BytesIO(data))
-        _refuse_several(image, name)
-        has_16_bit_colours = image.mode.startswith('RGB') and ';16' in str(image.tile)
-        image.load()
-        if has_16_bit_colours:
-            _refuse_dark(image, name)
-        return ImageOps.exif_transpose(_in_8_bits(image, name))
+        held = Image.open(io.BytesIO(data))
+        _refuse_several(held, name)
+        deep = ';16' in f'{held.mode} {held.tile}'  # of which loading leaves nothing
+        held.load()
+        if deep and held.mode.startswith('RGB'):
+            _refuse_dark(held, name)
+        return ImageOps.exif_transpose(_in_8_bits(held, name)), held, deep
     except InputError:  # a ValueError itself
         raise
     except UnidentifiedImageError as error:
@@ -173,16 +173,16 @@ class Photo:
 def read_photo(path: str | Path) -> Photo:
     """Read a photograph with what else belongs to its looks. Raises InputError as ``read_image`` does."""
     data = _read(path)
-    image, header = _open(data, str(path)), Image.open(io.BytesIO(data))
-    grey, exif = image.mode in ('1', 'L', 'LA'), header.getexif()
+    image, held, deep = _open(data, str(path))
+    grey, exif = image.mode in ('1', 'L', 'LA'), held.getexif()
     turned = exif.pop(ExifTags.Base.Orientation, 1)
-    profile = None if header.mode == 'CMYK' else header.info.get('icc_profile')
+    profile = None if held.mode == 'CMYK' else held.info.get('icc_profile')
     pixels = np.asarray(image.convert('RGBA' if image.has_transparency_data else 'RGB'))
-    if ';16' in f'{header.mode} {header.tile}':
+    if deep:
         pixels = _in_16_bits(data, pixels, turned)
     alpha = pixels[..., 3] if pixels.shape[2] == 4 else None
     return Photo(np.ascontiguousarray(pixels[..., :3]), alpha, profile, exif.tobytes() if exif else None,
-                 header.info.get('dpi'), grey)
+                 held.info.get('dpi'), grey)
 
 
 def _in_16_bits(data: bytes, pixels: np.ndarray, turned: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import functools
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
-from scgan_fan.faces.paste import cut_crop, outline, paste_face
+from scgan_fan.faces.paste import cut_crop, outline, paste_face, resize_square
 from scgan_fan.faces.quality import assess
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.network_loader import LARGEST, Restorer, load_restorer
@@ -38,7 +39,7 @@ LOW_OF_GENUINE, LOW_OF_SPOILT, LOW_OF_NOISE = 1 / 3, 1 / 2, 2.0  # pixels of the
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
 MOST_LOW = 1 / 8  # of the side
 CLEAR = 64  # pixels: what FAN was trained on
-MOST_ENLARGED, ENLARGED_ALONE = 4, 2  # scales by default: the most, and that of photographs where nothing is restored
+MOST_ENLARGED, LEAST_ENLARGED = 4, 2  # scales by default; the least where nothing is restored
 MOST_PIXELS = 50_000_000  # of a result, by default
 
 
@@ -156,7 +157,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
         image: RGB (height, width, 3), ``uint8`` or ``uint16``.
         restorer: from ``network_loader.load_restorer``, or the name or path of its weights.
         scale: how many times as wide and high the result is, 1 or more. None: what the smallest restored face needs to
-            keep its pixels, at most 4, and at most 50 megapixels; 2 where none is restored.
+            keep its pixels, 2 to 4, and at most 50 megapixels; 2 where none is restored.
         faces: those to restore, where they are known; else they are looked for.
         detector, min_face, turned: see ``faces.detection.find_faces``.
         margin: of the crop around the face, see ``faces.crop.crop_box``; as in the restorer's training.
@@ -186,12 +187,10 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
         done = [_restore_large(seen, face.face, face_model, fidelity) if face.reason else face for face in done]
     scale = scale or suitable_scale(image, done)
     enlarged = upsampler(image, scale)
-    for face in done:
-        if face.restored is not None:
-            restored = to_grey(face.restored) if is_grey(image) else face.restored
-            shape = _outline(seen, face.face, face.crop, restored)
-            paste_face(enlarged, restored, face.crop.scaled(scale), scale * shape, scale * face.low, image,
-                       face.consistency)
+    grey = is_grey(image)
+    for face, restored, shape in _with_outlines(seen, done):
+        paste_face(enlarged, to_grey(restored) if grey else restored, face.crop.scaled(scale), scale * shape,
+                   scale * face.low, image, face.consistency)
     return RestoredPhoto(enlarged, done, passed)
 
 
@@ -246,16 +245,24 @@ def suitable_scale(image: np.ndarray, faces: list[RestoredFace]) -> int:
     wanted = [math.ceil(len(face.restored) / face.crop.side) for face in faces if face.restored is not None]
     height, width = image.shape[:2]
     room = max(1, math.isqrt(MOST_PIXELS // (height * width)))
-    return min(max(wanted, default=ENLARGED_ALONE), MOST_ENLARGED, room)
+    return min(max([LEAST_ENLARGED, *wanted]), MOST_ENLARGED, room)
 
 
-def _outline(image: np.ndarray, face: Face, crop: Crop, restored: np.ndarray) -> np.ndarray:
-    """The shape of a face in the photograph, by its landmarks: of the restored face where the photograph's is small."""
-    if crop.side > CLEAR:
-        return outline(find_landmarks(image, [face.crop()])[0][0], crop)
-    size = len(restored)
-    landmarks, _ = find_landmarks(restored, [Crop(0, 0, size)])
-    return outline(crop.to_photo(landmarks[0], size), crop)
+def _with_outlines(image: np.ndarray, faces: list[RestoredFace]
+                   ) -> Iterator[tuple[RestoredFace, np.ndarray, np.ndarray]]:
+    """The restored ones of the faces, what was made of them, and their shape in the photograph, by their landmarks:
+    those of the restored face where the photograph's is small. FAN sees all of a kind in one batch."""
+    large = [(face, face.restored) for face in faces if face.restored is not None and face.crop.side > CLEAR]
+    for (face, restored), points in zip(large, find_landmarks(image, [face.face.crop() for face, _ in large])[0]):
+        yield face, restored, outline(points, face.crop)
+    small = [(face, face.restored) for face in faces if face.restored is not None and face.crop.side <= CLEAR]
+    around, pitch = CLEAR // 2, 2 * CLEAR  # beside each other, with more of their border around them than FAN looks at
+    row = [np.pad(resize_square(restored, CLEAR), ((0, 0), (around, around), (0, 0)), 'edge') for _, restored in small]
+    corners = [around + pitch * index for index in range(len(small))]
+    landmarks, _ = find_landmarks(np.hstack([np.zeros((CLEAR, 0, 3), np.uint8), *row]),
+                                  [Crop(x, 0, CLEAR) for x in corners])
+    for (face, restored), points, x in zip(small, landmarks, corners):
+        yield face, restored, outline(face.crop.to_photo(points - (x, 0), CLEAR), face.crop)
 
 
 def _low(crop: Crop, usual: float, fidelity: float) -> float:

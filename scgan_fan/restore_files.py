@@ -20,7 +20,7 @@ from scgan_fan.faces.paste import resize_square
 from scgan_fan.faces.tracking import Tracker
 from scgan_fan.files import is_written
 from scgan_fan.images import file_type, in_8_bits, read_image, read_photo, write_image, write_photo
-from scgan_fan.inference import ENLARGED_ALONE, RestoredFace, RestoredPhoto, face_size, restore, restore_photo
+from scgan_fan.inference import LEAST_ENLARGED, RestoredFace, RestoredPhoto, face_size, restore, restore_photo
 from scgan_fan.network_loader import Restorer
 
 SEEN = 1600  # pixels: longer side of a photograph in the picture of before and after
@@ -163,7 +163,8 @@ class Work:
 
     def report(self) -> Iterator[str]:
         """Lines for people, what failed last."""
-        yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
+        if self.found or not self.already:
+            yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
         if self.restored < self.found:
             yield (f'the others are larger than {self.largest:.0f} pixels and only enlarged; --face_model restores '
                    'such, --force takes the same network')
@@ -200,7 +201,7 @@ class Work:
             tqdm.write(f'  face {index:02d}: {describe(face)}')
 
     def _restore_video(self, source: Path, path: Path) -> None:
-        tracker, scale = Tracker(), self.arguments.upscale or ENLARGED_ALONE
+        tracker, scale = Tracker(), self.arguments.upscale or LEAST_ENLARGED
         before = self.found, self.restored
 
         def change(frame: np.ndarray) -> np.ndarray:

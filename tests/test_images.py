@@ -141,3 +141,11 @@ def test_a_failed_write_leaves_the_old_picture(tmp_path, monkeypatch):
     with pytest.raises(InputError, match='a.png: PNG cannot hold it .whatever the encoder says'):
         write_photo(tmp_path / 'a.png', Photo(np.ones((8, 8, 3), np.uint8)))
     assert (tmp_path / 'a.png').read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_photograph_is_opened_to_check_it_and_to_read_it(tmp_path, monkeypatch):
+    write_image(tmp_path / 'photo.png', GREY[..., None].repeat(3, axis=2))
+    opened = []
+    monkeypatch.setattr(Image, 'open', lambda *given, once=Image.open: opened.append(given) or once(*given))
+    assert np.array_equal(read_photo(tmp_path / 'photo.png').pixels[..., 0], GREY)
+    assert len(opened) == 2

@@ -182,6 +182,19 @@ def test_of_a_clean_photograph_what_its_pixels_show_is_kept_and_of_a_noisy_one_i
     assert errors[0] < 1.5 and errors[1] > 3 * errors[0]
 
 
+def test_outlines_of_all_faces_are_found_at_once_and_are_those_of_each_alone(monkeypatch):
+    image = photo([(40, 100, 60), (200, 40, 40)])
+    faces = [face.face for face in restore_photo(image, Soft(), 2).faces]
+    alone = [restore_photo(image, Soft(), 2, faces=[face]).image for face in faces]
+    calls = []
+    find = inference.find_landmarks
+    monkeypatch.setattr(inference, 'find_landmarks', lambda *given: calls.append(len(given[1])) or find(*given))
+    together = restore_photo(image, Soft(), 2, faces=faces).image
+    assert [count for count in calls if count] == [2]
+    changes = [np.abs(result.astype(int) - enlarge_bicubic(image, 2)) for result in (together, *alone)]
+    assert np.abs(changes[0] - changes[1] - changes[2]).max() <= 1 and min(map(np.max, changes)) > 3
+
+
 def test_fidelity_goes_from_made_up_to_plain_enlargement():
     image = photo([(100, 80, 60)])
     enlarged = enlarge_bicubic(image, 2)
@@ -217,6 +230,11 @@ def test_the_scale_that_a_face_needs(side, scale):
     face, = result.faces
     assert result.image.shape == (240 * scale, 320 * scale, 3) and face.restored is not None
     assert face.crop.side * scale >= 64 or scale == 4
+
+
+def test_a_face_that_needs_no_more_pixels_does_not_keep_the_photograph_small():
+    result = restore_photo(photo([(100, 80, 80)]), restorer(100))
+    assert result.faces[0].restored is not None and result.image.shape == (480, 640, 3)
 
 
 def test_scales():

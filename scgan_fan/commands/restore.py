@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, MIN_FACE, PRECISIONS, VIDEO_SUFFIXES
-from scgan_fan.commands.line import ends_in_one_line, factor, positive
+from scgan_fan.commands.line import ends_in_one_line, factor, positive, share
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.images import SUFFIXES
@@ -39,7 +39,7 @@ def parse_arguments() -> argparse.Namespace:
     add('-o', '--output', default=Path('restored'), type=Path, metavar='OUT', help='folder of the results. Default: '
         '%(default)s')
     add('-s', '--upscale', type=scale, metavar='S', help='enlarge so many times, 1.5 for one. Default: what the '
-        'smallest restored face needs, at most 4; 2 where there is none, and for videos')
+        'smallest restored face needs, 2 to 4; 2 where there is none, and for videos')
     add('-w', '--fidelity', type=share, default=FIDELITY, metavar='W', help='how much of what is seen is the '
         'photograph\'s: from 0, made up but for colours, to 1, plain enlargement; less for noisy ones. Default: '
         '%(default)s')
@@ -76,13 +76,6 @@ def scale(text: str) -> float:
     """A number from 1 to 16."""
     if not 1 <= float(text) <= 16:
         raise argparse.ArgumentTypeError('must be from 1 to 16')
-    return float(text)
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    if not 0 <= float(text) <= 1:
-        raise argparse.ArgumentTypeError('must be from 0 to 1')
     return float(text)
 
 

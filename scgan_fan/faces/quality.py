@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from scgan_fan.faces.crop import Crop
-from scgan_fan.faces.paste import cut_crop, cut_square, resize_square, round_square
+from scgan_fan.faces.paste import cut_square, resize_square, round_square
 
 AROUND = 3  # sides of the crop: where the noise is measured; most of it is smoother than the face
 # Immerkaer, Fast noise variance estimation (CVIU 64, 1996), eq. 2: blind to what is linear in x or y, and scaled so
@@ -30,7 +30,7 @@ def assess(image: np.ndarray, crop: Crop, restored: np.ndarray) -> Quality:
     corner, side = np.array((crop.x, crop.y)), crop.side
     around = round_square((*(corner - (AROUND - 1) / 2 * side), AROUND * side))
     whole = max(1, round(side))
-    face = cut_crop(image, crop, whole)
+    face = cut_square(image, round_square((crop.x, crop.y, side)), whole)  # not turned, which would soften it
     noise = fine_detail(cut_square(image, around, around[2]))
     seen, expected = fine_detail(face), fine_detail(resize_square(restored, whole))
     genuine = max(0, seen**2 - noise**2) / max(seen**2, expected**2, 1)

@@ -110,7 +110,8 @@ def test_nothing_is_overwritten(restore, inputs, tmp_path, capsys):
     assert restore(*line) == 0
     kept = {name: (tmp_path / 'out' / name).write_bytes(b'mine') for name in files(tmp_path / 'out')}
     assert restore(*line) == 0
-    assert 'restored already' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert 'restored already' in shown and shown.count('faces found') == 1  # by the first run
     (tmp_path / 'out/restored_imgs/a.png').unlink()
     assert restore(*line) == 1
     assert 'is there already; give --overwrite' in capsys.readouterr().out
@@ -224,7 +225,8 @@ def test_force_warns(restore, inputs, tmp_path, capsys):
     write_image(inputs / 'sharp.png', photo([(60, 40, 140)]))
     assert restore('-i', inputs, '-o', tmp_path / 'out', '--force') == 0
     shown = capsys.readouterr().out
-    assert 'warning: --force: painter does not make faces of more than 64 pixels better' in shown and '1 restored' in shown
+    assert 'warning: --force: painter does not make faces of more than 64 pixels better' in shown
+    assert '1 restored' in shown
 
 
 def test_force_knows_no_more_than_was_measured(restore, inputs, tmp_path, monkeypatch, capsys):
@@ -242,11 +244,12 @@ def test_boxes_are_drawn(restore, inputs, tmp_path, monkeypatch):
     assert all((image == colour).all(axis=-1).sum() > 200 for colour in (restore_files.RESTORED, restore_files.LEFT))
 
 
-@pytest.mark.parametrize('option, value', [('-s', '0.5'), ('-s', '17'), ('-w', '1.1'), ('-w', '-0.1')])
-def test_numbers_out_of_range(restore, inputs, option, value, capsys):
+@pytest.mark.parametrize('option, value, said', [
+    ('-s', '0.5', 'from 1 to 16'), ('-s', '17', 'from 1 to 16'), ('-w', '1.1', '0 to 1'), ('-w', '-0.1', '0 to 1')])
+def test_numbers_out_of_range(restore, inputs, option, value, said, capsys):
     with pytest.raises(SystemExit):
         restore('-i', inputs, option, value)
-    assert 'must be from' in capsys.readouterr().err
+    assert f'must be {said}' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('line, said', [
