@@ -44,11 +44,11 @@ def number(least: float = -math.inf, most: float = math.inf, below: float = math
 
 
 def interval(least: float, most: float = math.inf, integers: bool = False) -> PlainValidator:
-    """Two numbers in order, from ``least`` to ``most``, as a tuple."""
+    """Two finite numbers in order, from ``least`` to ``most``, as a tuple."""
     def check(value) -> tuple:
         kinds = (int,) if integers else (int, float)
         if (not isinstance(value, (list, tuple)) or len(value) != 2 or any(type(end) not in kinds for end in value)
-                or not least <= value[0] <= value[1] <= most):
+                or not least <= value[0] <= value[1] <= most or math.isinf(value[1])):
             raise ValueError(f'{value!r} is not [least, most], two {"whole " if integers else ""}numbers'
                              f'{_span(least, most)}')
         return tuple(value)
@@ -84,7 +84,7 @@ Paths = Annotated[str | list[str], PlainValidator(_check_paths)]
 
 
 BY_NAME = {  # of parameters that BasicSR does not annotate, and ranges that a signature cannot tell
-    'loss_weight': Weight, 'lr': Weight, 'reduction': Literal['mean', 'sum'],
+    'loss_weight': Weight, 'lr': Weight, 'crop_border': Whole, 'reduction': Literal['mean', 'sum'],
     'gan_type': Literal['vanilla', 'lsgan', 'wgan', 'wgan_softplus', 'hinge'],
     'periods': list[Count], 'milestones': list[Whole], 'restarts': list[Whole], 'restart_weights': list[Weight],
 }

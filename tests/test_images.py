@@ -50,6 +50,13 @@ def test_sixteen_bits_are_kept_with_all_that_belongs_to_them(tmp_path, suffix, k
         assert image.getexif()[0x010F] == 'maker'
 
 
+@pytest.mark.parametrize('suffix', ['.png', '.tif'])
+def test_sixteen_bits_are_kept_without_exif(tmp_path, suffix):
+    noise = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)
+    write_photo(tmp_path / f'a{suffix}', Photo(noise))
+    assert np.array_equal(read_photo(tmp_path / f'a{suffix}').pixels, noise)
+
+
 @pytest.mark.parametrize('orientation, quarters', [(1, 0), (3, 2), (6, 3), (8, 1)])
 def test_deep_pngs_are_upright(tmp_path, orientation, quarters):
     noise = np.random.default_rng(0).integers(0, 65536, (20, 30, 3)).astype(np.uint16)

@@ -4,6 +4,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 
 from scgan_fan.precision import at_least_float32
+from scgan_fan.schema_types import Count
 
 
 @LOSS_REGISTRY.register()
@@ -47,7 +48,7 @@ class ZeroCenteredPenalty(nn.Module):
             five or six images in the discriminator's own step.
     """
 
-    def __init__(self, loss_weight: float = 0.05, samples: int = 2):
+    def __init__(self, loss_weight: float = 0.05, samples: Count = 2):
         super().__init__()
         self.loss_weight = loss_weight
         self.samples = samples

@@ -1,4 +1,5 @@
 """How alike two pictures look (LPIPS), and how natural one looks (NIQE). Images: ``uint8`` BGR (height, width, 3)."""
+import math
 from urllib.error import URLError
 
 import cv2
@@ -71,11 +72,15 @@ def calculate_niqe_enlarged(img: np.ndarray, enlarge: int = 4, **kwargs) -> floa
     NIQE looks at blocks of 96 pixels and a face of 64 has none. How SCGAN measured it is not stated (papers.md section
     7): 64 x 4 = 256 pixels hold four blocks. Such values cannot be compared with NIQE of larger pictures.
 
-    InputError where the image, ``enlarge`` times as large, has no block.
+    NaN of an image without any structure, for which NIQE is not defined. InputError where the image, ``enlarge`` times
+    as large, has no block.
     """
     height, width = (side * enlarge for side in img.shape[:2])
     if min(height, width) < 96:
         raise InputError(f'calculate_niqe_enlarged: {width}x{height} pixels after enlarging by {enlarge} hold no block '
                          'of 96; enlarge more')
     larger = cv2.resize(img, (width, height), interpolation=cv2.INTER_CUBIC)
-    return float(calculate_niqe(larger, crop_border=0, input_order='HWC', convert_to='y'))
+    try:
+        return float(calculate_niqe(larger, crop_border=0, input_order='HWC', convert_to='y'))
+    except np.linalg.LinAlgError:  # no block has features, so that their covariance is none
+        return math.nan

@@ -12,6 +12,9 @@ import numpy as np
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.schema_types import block_of
+
+METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
 
 
 def metric(summary: Callable | None = None, prepare: Callable | None = None, takes_batches: bool = False) -> Callable:
@@ -40,7 +43,7 @@ class Metric:
         owner: of the block, for errors.
 
     Raises:
-        InputError: the type is unknown; in the methods, the metric cannot be computed.
+        InputError: an unknown type or option, or a wrong value; in the methods, the metric cannot be computed.
     """
 
     def __init__(self, name: str, block: dict, owner: str = 'metrics'):
@@ -52,6 +55,8 @@ class Metric:
         self.resamples = block.get('resamples')
         self._metric = METRIC_REGISTRY.get(block['type'])
         self._options = {key: value for key, value in block.items() if key not in ('type', 'better', 'resamples')}
+        asked = {key: value for key, value in self._options.items() if key not in METRIC_INPUTS}
+        block_of(self._metric, METRIC_INPUTS).read(asked, f'{owner}: {name}')
         parameters = inspect.signature(self._metric).parameters.values()
         self._needed = {each.name for each in parameters if each.default is each.empty
                         and each.kind is each.POSITIONAL_OR_KEYWORD and each.name not in self._options}

@@ -350,6 +350,8 @@ class FaceModel(BaseModel):
 
     def validation(self, dataloader, current_iter, tb_logger, save_img: bool = False) -> None:
         """Test every sample, log the figures, and keep the main network where it is the best so far."""
+        if self.is_train:
+            current_iter = self.trained_iter  # BasicSR's own count goes on after the last iteration
         dataset = dataloader.dataset
         results = validate(self, dataset, current_iter, tb_logger, save_img)
         if self.opt['rank'] == 0:
@@ -357,7 +359,7 @@ class FaceModel(BaseModel):
             report(self, results, name, current_iter, tb_logger)
             if self.is_train:
                 self.retention.after_validation(name, results, self.main_network,
-                                                lambda network: network_content(self, network), self.trained_iter)
+                                                lambda network: network_content(self, network), current_iter)
         wait_for_all()
 
     @torch.no_grad()

@@ -16,12 +16,12 @@ from pydantic import AfterValidator, ConfigDict, PlainValidator, create_model, m
 
 from scgan_fan.data.face_dataset import LoaderBlock
 from scgan_fan.errors import InputError, check_choice
+from scgan_fan.metrics.validation import METRIC_INPUTS
 from scgan_fan.models.lr_scheduler import SCHEDULERS
 from scgan_fan.models.terms import check_terms
 from scgan_fan.schema_types import Block, Count, Weight, Whole, block_of, interval, nearest, number, whole
 
 OPTIMIZERS = {name: getattr(torch.optim, name) for name in ('Adam', 'AdamW', 'RMSprop', 'SGD')}
-METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
 
 
 def _of(kind: str, registry, try_out: Callable[[Any, dict], Any] | None = None, given: tuple[str, ...] = (),

@@ -99,3 +99,7 @@ def test_psnr_and_ssim_of_basicsr_equal_scikit_images(faces):
     inner = structural_similarity(*faces, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
                                   full=True)[1][5:-5, 5:-5].mean()
     assert calculate_ssim(*faces, crop_border=0) == pytest.approx(inner, rel=1e-4)
+
+
+def test_niqe_of_an_image_without_structure_is_not_defined():
+    assert np.isnan(calculate_niqe_enlarged(np.full((64, 64, 3), 128, np.uint8)))

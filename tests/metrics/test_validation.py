@@ -53,3 +53,13 @@ def test_metrics_wait_for_what_they_need():
 def test_unknown_metric():
     with pytest.raises(InputError, match="val: metrics: nme: unknown metric 'calculate_nmee'"):
         ValidationMetrics({'nme': {'type': 'calculate_nmee'}})
+
+
+@pytest.mark.parametrize('block, message', [
+    ({'type': 'calculate_psnr', 'crop_border': 0, 'test_y_chanel': True}, 'test_y_chanel: unknown option; did you'),
+    ({'type': 'calculate_psnr', 'crop_border': 'a'}, "crop_border: 'a' is not a whole number from 0"),
+    ({'type': 'calculate_psnr'}, 'crop_border: is missing'),
+    ({**LARGEST, 'leasd': 9}, 'leasd: unknown option; did you mean least?')])
+def test_wrong_options_are_said_before_anything_is_measured(block, message):
+    with pytest.raises(InputError, match=f'val: metrics: mine: {message}'):
+        ValidationMetrics({'mine': block})

@@ -1,9 +1,11 @@
 """``keep_last`` and ``keep_best``."""
 import math
+from types import SimpleNamespace
 
 import torch
 
 from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.models import face_model
 from scgan_fan.models.checkpoint_retention import CheckpointRetention
 
 
@@ -68,3 +70,15 @@ def test_all_checkpoints_are_kept_by_default(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
     CheckpointRetention(options(tmp_path, keep_last=1)).after_save(2)
     assert [path.name for path in tmp_path.iterdir()] == ['2.state']
+
+
+def test_the_last_validation_is_of_the_last_iteration(monkeypatch):
+    """BasicSR's count goes on by one for the iteration that ends its loop, and by one for each loop around it."""
+    told = []
+    monkeypatch.setattr(face_model, 'validate', lambda model, dataset, iteration, *_: told.append(iteration))
+    monkeypatch.setattr(face_model, 'report', lambda model, results, name, iteration, _: told.append(iteration))
+    retention = SimpleNamespace(after_validation=lambda *arguments: told.append(arguments[-1]))
+    model = SimpleNamespace(opt={'rank': 0}, is_train=True, trained_iter=6, main_network='g', retention=retention)
+    loader = SimpleNamespace(dataset=SimpleNamespace(opt={'name': 'paired'}))
+    face_model.FaceModel.validation(model, loader, 8, None)
+    assert told == [6, 6, 6]
