@@ -3,6 +3,8 @@
 Pixel coordinates are x then y, and pixel i covers i to i + 1 (its centre is i + 0.5), so that they scale with the
 image. 68 points in iBUG order.
 """
+from typing import Literal, get_args
+
 import torch
 
 from scgan_fan.errors import check_choice
@@ -13,6 +15,7 @@ MIRRORED = (
     + [45, 44, 43, 42, 47, 46] + [39, 38, 37, 36, 41, 40]
     + [54, 53, 52, 51, 50, 49, 48] + [59, 58, 57, 56, 55] + [64, 63, 62, 61, 60] + [67, 66, 65])
 OUTER_EYE_CORNERS = (36, 45)
+Normalizer = Literal['box', 'inter_ocular']
 
 
 def draw_heatmaps(landmarks: torch.Tensor, side: int, stride: float, sigma: float) -> torch.Tensor:
@@ -70,7 +73,8 @@ def decode_heatmaps(heatmaps: torch.Tensor, stride: float) -> tuple[torch.Tensor
     return refined * stride, peak
 
 
-def normalized_mean_error(predicted: torch.Tensor, truth: torch.Tensor, normalizer: str = 'box') -> torch.Tensor:
+def normalized_mean_error(predicted: torch.Tensor, truth: torch.Tensor,
+                          normalizer: Normalizer = 'box') -> torch.Tensor:
     """Mean distance of the points, as a share of the face's size (papers.md section 7).
 
     Args:
@@ -89,7 +93,7 @@ def normalized_mean_error(predicted: torch.Tensor, truth: torch.Tensor, normaliz
     >>> normalized_mean_error(face + torch.tensor([0.03, 0.04]), face)
     tensor([0.0500])
     """
-    check_choice('normalizer', normalizer, ('box', 'inter_ocular'))
+    check_choice('normalizer', normalizer, get_args(Normalizer))
     distance = (predicted - truth).norm(dim=-1).mean(dim=-1)
     if normalizer == 'inter_ocular':
         left, right = OUTER_EYE_CORNERS

@@ -1,4 +1,6 @@
 """Landmark errors over a set of faces (papers.md section 7), of all its faces or of those turned by so much."""
+from typing import Annotated
+
 import numpy as np
 import torch
 
@@ -6,14 +8,17 @@ from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.faces import pose
 from scgan_fan.faces.fan_weights import shared_fan
-from scgan_fan.faces.landmarks import decode_heatmaps, normalized_mean_error
+from scgan_fan.faces.landmarks import Normalizer, decode_heatmaps, normalized_mean_error
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics import dlib_faces
 from scgan_fan.metrics.remembered import remembered
 from scgan_fan.metrics.validation import metric
+from scgan_fan.schema_types import interval
+
+Turn = Annotated[tuple[float, float], interval(0, 90)]  # degrees
 
 
-def _rows(found: torch.Tensor, truth: torch.Tensor, normalizer: str) -> np.ndarray:
+def _rows(found: torch.Tensor, truth: torch.Tensor, normalizer: Normalizer) -> np.ndarray:
     """Error (0.03 for 3 %) and yaw of the truth in degrees, (..., 2), of landmarks (..., 68, 2)."""
     found, faces = (landmarks.reshape(-1, *truth.shape[-2:]) for landmarks in (found, truth))
     rows = torch.stack((normalized_mean_error(found, faces, normalizer).double(), pose.yaw(faces)), dim=1)
@@ -24,19 +29,17 @@ def _errors(rows: np.ndarray, yaw) -> np.ndarray:
     """The errors of the faces that are turned by [least, most] degrees to either side."""
     if yaw is None:
         return rows[:, 0]
-    if not isinstance(yaw, (list, tuple)) or len(yaw) != 2 or not 0 <= yaw[0] < yaw[1]:
-        raise InputError(f'val: metrics: yaw: {yaw!r}; give [least, most], degrees from 0 to 90')
     turn = np.abs(rows[:, 1])
     return rows[(yaw[0] <= turn) & (turn <= yaw[1]), 0]
 
 
-def mean_error(rows: np.ndarray, yaw: list[float] | None = None, **options) -> float | None:
+def mean_error(rows: np.ndarray, yaw: Turn | None = None, **options) -> float | None:
     """Mean of the errors in percent; None where no face is turned by so much."""
     errors = _errors(rows, yaw)
     return 100 * float(errors.mean()) if len(errors) else None
 
 
-def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: list[float] | None = None, **options) -> float | None:
+def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: Turn | None = None, **options) -> float | None:
     """Area under the cumulative curve of the errors from 0 to ``limit``, in percent of the largest possible.
 
     The curve is the share of faces whose error (by the root of the true box's area) is at most so much. The area is
@@ -53,7 +56,8 @@ def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: list[float] | N
 
 
 @metric(mean_error)
-def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer: str = 'box', **kwargs) -> np.ndarray:
+def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer: Normalizer = 'box',
+                  **kwargs) -> np.ndarray:
     """Normalized mean error: mean distance of the points by the size of the true face; over a set in percent.
 
     Args:
@@ -81,7 +85,7 @@ def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -
 
 
 @metric(mean_error, takes_batches=True)
-def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: str = 'box',
+def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: Normalizer = 'box',
                     **kwargs) -> np.ndarray:
     """``calculate_nme`` of the landmarks that a FAN finds on the restored against those it finds on the true face.
 

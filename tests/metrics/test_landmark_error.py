@@ -63,7 +63,8 @@ def test_no_face_turned_by_so_much(faces):
 
 
 @pytest.mark.parametrize('metric, options, words', [
-    ('nme', {'yaw': 30}, 'yaw: 30; give'), ('auc', {'yaw': [60, 30]}, r'yaw: \[60, 30\]; give'),
+    ('nme', {'yaw': 30}, r'yaw: 30 is not \[least, most\]'),
+    ('auc', {'yaw': [60, 30]}, r'yaw: \[60, 30\] is not \[least, most\], two numbers from 0 to 90'),
     ('nme', {'normalizer': 'pupils'}, 'choose one of box, inter_ocular'),
     ('auc', {'limit': 0}, 'limit: 0; it must be above 0')])
 def test_wrong_options(faces, metric, options, words):

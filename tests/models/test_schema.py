@@ -214,6 +214,7 @@ def test_there_are_60():
     ('datasets.train.prefetch_mode', 'gpu', "prefetch_mode: unknown value 'gpu'; choose one of cpu, cuda"),
     ('network_d_l1.size', 50, 'network_d_l1: FaceDiscriminator size: 50 is not a multiple of 4'),
     ('name', 'a/b', "name: 'a/b' cannot be the name of a folder"), ('name', '..', "name: '..' cannot be"),
+    ('val.metrics.nme68.normalizer', 'boxx', "normalizer: unknown value 'boxx'; choose one of box, inter_ocular"),
     ('logger.keep_last', 0, 'logger: keep_last: 0 is not a whole number from 1'),
     ('logger.keep_last', 2.5, 'logger: keep_last: 2.5 is not'),
     ('logger.keep_last', True, 'logger: keep_last: True is not'),
