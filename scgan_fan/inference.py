@@ -20,13 +20,13 @@ from tqdm import tqdm
 from scgan_fan.background import Upsampler, enlarge_bicubic
 from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, PRECISIONS
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face, resize_square
 from scgan_fan.faces.quality import assess
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
+from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.network_loader import LARGEST, Restorer, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORER
 

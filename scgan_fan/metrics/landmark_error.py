@@ -71,7 +71,7 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
         The face's row: error and yaw.
 
     Raises:
-        InputError: ``yaw`` or ``normalizer`` is something else.
+        InputError: ``normalizer`` is something else; of a wrong ``yaw`` ``Metric`` tells, before anything is measured.
     """
     return _rows(landmarks, landmarks2, normalizer)
 

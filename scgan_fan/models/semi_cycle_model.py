@@ -25,6 +25,7 @@ from scgan_fan.precision import at_least_float32
 
 BLUR = 2  # what a draw is for; see FaceModel.draw
 
+
 @dataclass
 class Cycles:
     """The images of one pass through both cycles; those of a cycle that is absent or rests are None. RGB in [-1, 1]."""
