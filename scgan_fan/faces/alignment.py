@@ -14,7 +14,7 @@ FIRST_LOOK, SECOND_LOOK = 1.25, 1.1
 BATCH = 32
 # From about 20 pixels on. The crop's side is then off by 1 to 2 % (standard deviation; by CenterFace's box 4 to 7 %),
 # its middle by 1 % (2 %): 40 portraits of 24 to 64 pixels. Below 20 pixels boxes are better.
-SURE = 0.5
+SURE = 0.66
 FIVE_POINTS = slice(36, 42), slice(42, 48), [30], [48], [54]  # eyes, nose, corners of the mouth
 
 
