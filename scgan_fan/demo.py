@@ -5,6 +5,7 @@
 import base64
 import functools
 import html
+import importlib
 import os
 import socket
 import tempfile
@@ -18,7 +19,6 @@ import numpy as np
 from scgan_fan.background import enlarge_bicubic
 from scgan_fan.choices import FIDELITY
 from scgan_fan.errors import InputError
-from scgan_fan.extras import import_extra
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop
@@ -117,13 +117,10 @@ class Page:
     Args:
         restorer: from ``load_restorer``.
         folder: for results.
-
-    Raises:
-        InputError: Gradio is not installed.
     """
 
     def __init__(self, restorer: Restorer, folder: Path):
-        self.gr = import_extra('gradio', 'demo', '"scgan_fan[demo]"')
+        self.gr = importlib.import_module('gradio')  # the command has looked whether it is there
         self.restorer, self.folder = restorer, folder
 
     def blocks(self):
@@ -188,7 +185,7 @@ def serve(restorer: Restorer, port: int) -> None:
     """Show the page at this port of 127.0.0.1 until Ctrl-C; what was uploaded and made is deleted in the end.
 
     Raises:
-        InputError: the port is taken, or Gradio is not installed.
+        InputError: the port is taken.
     """
     try:
         socket.create_server((HOST, port)).close()

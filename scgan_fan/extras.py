@@ -1,5 +1,6 @@
 """Packages that only some functions need."""
 import importlib
+from importlib.util import find_spec
 from types import ModuleType
 
 from scgan_fan.errors import InputError, first_line
@@ -10,7 +11,17 @@ def import_extra(package: str, owner: str, install: str) -> ModuleType:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise InputError(f'{owner}: needs {package}, which is not installed; pip install {install}') from error
+        raise _missing(package, owner, install) from error
+
+
+def require_extra(package: str, owner: str, install: str) -> None:
+    """The error of ``import_extra`` without importing the package: early, where other imports take seconds."""
+    if find_spec(package) is None:
+        raise _missing(package, owner, install)
+
+
+def _missing(package: str, owner: str, install: str) -> InputError:
+    return InputError(f'{owner}: needs {package}, which is not installed; pip install {install}')
 
 
 def open_onnx(model: bytes, label: str, threads: int):

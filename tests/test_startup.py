@@ -44,6 +44,12 @@ def test_help_comes_without_what_takes_seconds_to_import(arguments):
                'print({"torch", "basicsr"} & sys.modules.keys())').endswith('set()')
 
 
+def test_that_the_pages_package_is_missing_comes_as_fast():
+    assert run('import sys; from scgan_fan.commands import main\n'
+               'sys.modules["gradio"] = None; sys.argv = ["scgan-fan", "demo"]\n'
+               'print(main(), {"torch", "basicsr"} & sys.modules.keys())').endswith('1 set()')
+
+
 def test_restoring_imports_only_what_it_needs(tmp_path):
     write_image(tmp_path / 'face.png', draw_face(np.random.default_rng(0), 16)[0])
     line = ['scgan-fan', 'restore', '-i', str(tmp_path / 'face.png'), '-o', str(tmp_path / 'out')]

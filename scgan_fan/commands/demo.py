@@ -6,6 +6,7 @@ The page is served to this machine alone, and nothing is sent anywhere. It needs
     scgan-fan demo --port 8000 --weights net_g_latest.pth
 """
 from scgan_fan.commands.line import ends_in_one_line, parser_of, port
+from scgan_fan.extras import require_extra
 from scgan_fan.shipped import DEFAULT_RESTORER
 
 
@@ -18,6 +19,7 @@ def main() -> None:
                         help='of the restorer, as for scgan-fan restore. Default: %(default)s')
     parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
     arguments = parser.parse_args()
+    require_extra('gradio', 'demo', '"scgan_fan[demo]"')
     from scgan_fan.demo import serve  # these take seconds, which --help need not
     from scgan_fan.device import use_device
     from scgan_fan.network_loader import load_restorer
