@@ -8,7 +8,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +27,9 @@ from scgan_fan.faces.paste import cut_crop, outline, paste_face, resize_square
 from scgan_fan.faces.quality import assess
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.large_faces import LargeFaceRestorer
-from scgan_fan.network_loader import LARGEST, Restorer, load_restorer
-from scgan_fan.shipped import DEFAULT_RESTORER
+from scgan_fan.network_loader import LARGEST, Restorer, Weights, face_size, load_restorer
+from scgan_fan.shipped import DEFAULT_RESTORERS
 
-LR_SIZE = 16  # pixels: what the networks here are trained on, where their weights do not say otherwise
 # At ``FIDELITY``, standard deviation of the Gaussian that parts what is the photograph's from what is made up: where
 # all of the finest detail is the face's, where none is, and for noise as strong as the face itself. The spectra of
 # photographs fall with the frequency and noise's does not, so that the frequency up to which they are stronger is in
@@ -67,13 +66,8 @@ def _computes_in_bfloat16(device_type: str) -> bool:
         re.search(r'\b(avx512_bf16|amx_bf16|bf16)\b', cpuinfo.read_text(encoding='utf-8')))
 
 
-def face_size(restorer: Restorer) -> int:
-    """Height and width of the small faces that a restorer takes, pixels."""
-    return restorer.size or LR_SIZE
-
-
 @torch.inference_mode()
-def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str = 'float32',
+def restore(faces: np.ndarray, restorer: Restorer | Weights, precision: str = 'float32',
             batch: int = BATCH) -> np.ndarray:
     """Restore aligned faces.
 
@@ -94,9 +88,10 @@ def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str =
         raise InputError(f'restore: {faces.dtype} array of shape {faces.shape}; give uint8 (N, height, width, 3)')
     if not isinstance(restorer, nn.Module):
         restorer = load_restorer(restorer)
+    _, height, width, _ = faces.shape
+    restorer = restorer.of(height)
     device = next((parameter.device for parameter in restorer.parameters()), torch.device('cpu'))
     dtype = choose_precision(precision, device)
-    _, height, width, _ = faces.shape
     restored = [np.zeros((0, restorer.scale * height, restorer.scale * width, 3), np.uint8)]
     for start in tqdm(range(0, len(faces), batch), desc='restoring', unit='batch', leave=False, delay=2):
         images = torch.stack([to_tensor(face) for face in faces[start:start + batch]])
@@ -104,6 +99,16 @@ def restore(faces: np.ndarray, restorer: Restorer | str | Path, precision: str =
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             restored.append(np.stack([to_image(image) for image in restorer(images)]))
     return np.concatenate(restored)
+
+
+def restore_each(faces: Sequence[np.ndarray], restorers: Sequence[Restorer], precision: str,
+                 batch: int) -> list[np.ndarray]:
+    """``restore`` of faces of several sizes, each by a restorer of its own; in batches of one restorer."""
+    results: dict[int, np.ndarray] = {}
+    for restorer in dict.fromkeys(restorers):
+        own = [index for index, its in enumerate(restorers) if its is restorer]
+        results |= zip(own, restore(np.stack([faces[index] for index in own]), restorer, precision, batch))
+    return [results[index] for index in range(len(faces))]
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ class RestoredPhoto:
     passed: Counter[str]
 
 
-def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_RESTORER, scale: float | None = None, *,
+def restore_photo(image: np.ndarray, restorer: Restorer | Weights = DEFAULT_RESTORERS, scale: float | None = None, *,
                   faces: list[Face] | None = None, detector: str = DETECTORS[0], min_face: float | None = None,
                   turned: bool = False, margin: float = MARGIN, only_center_face: bool = False, force: bool = False,
                   fidelity: float = FIDELITY, face_model: LargeFaceRestorer | None = None,
@@ -155,7 +160,8 @@ def restore_photo(image: np.ndarray, restorer: Restorer | str | Path = DEFAULT_R
 
     Args:
         image: RGB (height, width, 3), ``uint8`` or ``uint16``.
-        restorer: from ``network_loader.load_restorer``, or the name or path of its weights.
+        restorer: from ``network_loader.load_restorer``, or what it takes: name or path of the weights, or several, each
+            for the faces whose size is nearest to its own.
         scale: how many times as wide and high the result is, 1 or more. None: what the smallest restored face needs to
             keep its pixels, 2 to 4, and at most 50 megapixels; 2 where none is restored.
         faces: those to restore, where they are known; else they are looked for.
@@ -203,13 +209,13 @@ def _distance_to_middle(face: Face, image: np.ndarray) -> float:
 def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, force: bool, margin: float,
                    fidelity: float, precision: str, batch: int) -> list[RestoredFace]:
     """All faces, those that are not ``too_large`` restored."""
-    size = face_size(restorer)
     crops = [face.crop(margin).rounded() for face in faces]
-    pixels = [cut_crop(image, crop, size) for crop in crops]
+    chosen = [restorer.of(crop.side) for crop in crops]
+    pixels = [cut_crop(image, crop, face_size(own)) for crop, own in zip(crops, chosen)]
     reasons = ['' if force else too_large(crop, restorer) for crop in crops]
     small = [index for index, reason in enumerate(reasons) if not reason]
-    chosen = np.array([pixels[index] for index in small], np.uint8).reshape(-1, size, size, 3)
-    restored = dict(zip(small, restore(chosen, restorer, precision, batch)))
+    restored = dict(zip(small, restore_each([pixels[index] for index in small], [chosen[index] for index in small],
+                                            precision, batch)))
     return [_restored_by_quality(image, face, crop, cut, restored[index], fidelity) if index in restored
             else RestoredFace(face, crop, cut, reason=reasons[index])
             for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]

@@ -16,6 +16,8 @@ No file is run as code. An ONNX file is a program of arithmetic: it reaches noth
 ill intent could take as much time and memory as it likes.
 """
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +32,9 @@ from scgan_fan.device import device_in_use
 from scgan_fan.errors import InputError, check_choice, first_line
 from scgan_fan.extras import open_onnx
 from scgan_fan.released_weights import convert_released
-from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS, find_weights, largest_face
+from scgan_fan.shipped import DEFAULT_RESTORERS, RESTORERS, find_weights, largest_face
 
+Weights = str | Path | Sequence[str | Path]  # of a restorer, or of several for different sizes
 METADATA_KEY = 'scgan_fan'  # in safetensors, ONNX and TorchScript: one JSON object
 OUTPUT_RANGES = ('fixed', 'minmax')
 RELEASED_SIZE = 16
@@ -71,6 +74,10 @@ class Restorer(nn.Module):
         self.measured = largest is not None
         self.largest = largest or LARGEST * (size or RELEASED_SIZE)
 
+    def of(self, side: float) -> 'Restorer':
+        """What restores a face whose crop has this side, pixels: this one."""
+        return self
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Restore faces: (N, 3, h, w), RGB in [-1, 1] -> (N, 3, scale * h, scale * w), RGB in [-1, 1].
 
@@ -88,12 +95,49 @@ class Restorer(nn.Module):
         return images.flip(1) if self.channel_order == 'bgr' else images
 
 
-def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.device | None = None,
+class RestorerBySize(Restorer):
+    """Several restorers as one: each face goes to the one that was made for the nearest size. ``name``, ``largest`` and
+    ``measured`` are those of the one that restores the largest faces.
+
+    Args:
+        restorers: each made for another size.
+
+    Raises:
+        InputError: two are made for the same.
+    """
+
+    def __init__(self, restorers: Sequence[Restorer]):
+        sizes = [face_size(restorer) for restorer in restorers]
+        if len(set(sizes)) < len(sizes):
+            raise InputError(f'restorers for faces of {", ".join(map(str, sizes))} pixels; give one for each size')
+        furthest = max(restorers, key=lambda restorer: restorer.largest)
+        super().__init__(nn.ModuleList(restorers), furthest.name, furthest.scale, largest=furthest.largest)
+        self.measured = furthest.measured
+        self.restorers = tuple(restorers)
+
+    def of(self, side: float) -> Restorer:
+        """The one of the nearest size in proportion, of those that restore faces of this side (of larger ones than any
+        does: that do not end before the others)."""
+        able = [each for each in self.restorers if min(side, self.largest) <= each.largest]
+        return min(able, key=lambda each: abs(math.log(side / face_size(each))))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """As ``Restorer``, by the one for faces of h pixels."""
+        return self.of(images.shape[2])(images)
+
+
+def face_size(restorer: Restorer) -> int:
+    """Height and width of the small faces that a restorer takes, pixels."""
+    return restorer.size or RELEASED_SIZE
+
+
+def load_restorer(path: Weights = DEFAULT_RESTORERS, device: str | torch.device | None = None,
                   channel_order: str | None = None, output_range: str | None = None) -> Restorer:
     """The restorer in a file, in evaluation mode, without gradients of its weights. It computes in float32.
 
     Args:
-        path: a file, see the module for what is read; or the name of a network that comes with the package.
+        path: a file, see the module for what is read; or the name of a network that comes with the package; or several,
+            made for faces of different sizes: see RestorerBySize.
         device: where the network runs. Default: ``device_in_use()``, a GPU where there is one; ONNX files run on the
             CPU alone.
         channel_order: ``rgb`` or ``bgr``: what the network was trained on. Default: what the file says; ``bgr`` for
@@ -103,6 +147,9 @@ def load_restorer(path: str | Path = DEFAULT_RESTORER, device: str | torch.devic
     Raises:
         InputError: the file is missing, damaged, carries code, or holds something else; or an argument is wrong.
     """
+    if not isinstance(path, (str, Path)):
+        several = [load_restorer(each, device, channel_order, output_range) for each in path]
+        return several[0] if len(several) == 1 else RestorerBySize(several).eval()
     largest, path = largest_face(path), _find(path)
     if path.suffix.lower() == '.onnx':
         network: nn.Module

@@ -20,8 +20,8 @@ from scgan_fan.faces.paste import resize_square
 from scgan_fan.faces.tracking import Tracker
 from scgan_fan.files import is_written
 from scgan_fan.images import file_type, in_8_bits, read_image, read_photo, write_image, write_photo
-from scgan_fan.inference import LEAST_ENLARGED, RestoredFace, RestoredPhoto, face_size, restore, restore_photo
-from scgan_fan.network_loader import Restorer
+from scgan_fan.inference import LEAST_ENLARGED, RestoredFace, RestoredPhoto, restore_each, restore_photo
+from scgan_fan.network_loader import Restorer, face_size
 
 SEEN = 1600  # pixels: longer side of a photograph in the picture of before and after
 RESTORED, LEFT = (0, 200, 0), (200, 120, 0)  # colours of boxes
@@ -113,9 +113,8 @@ class Work:
                  face_model: LargeFaceRestorer | None):
         self.arguments = arguments
         self.results = Results(arguments)
-        self.size, self.largest = face_size(restorer), restorer.largest
-        self.restore = functools.partial(restore, restorer=restorer, precision=arguments.precision,
-                                         batch=arguments.batch)
+        self.restorer = restorer
+        self.restore_each = functools.partial(restore_each, precision=arguments.precision, batch=arguments.batch)
         self.find = functools.partial(find_and_count, detector=arguments.detector, min_face=arguments.min_face,
                                       turned=arguments.turned)
         self.restore_photo = functools.partial(
@@ -125,7 +124,7 @@ class Work:
         self.found = self.restored = self.already = 0
         self.passed: Counter[str] = Counter()
         self.failures: list[str] = []
-        self._aligned: list[tuple[Path, np.ndarray]] = []  # faces that wait for a whole batch
+        self._aligned: list[tuple[Path, np.ndarray, Restorer]] = []  # faces that wait for a whole batch
 
     def do(self, source: Path) -> None:
         """Restore one input; what is wrong with it is remembered and does not stop the others."""
@@ -134,7 +133,7 @@ class Work:
             if is_written(path) and not self.arguments.overwrite:
                 self.already += 1
             elif self.arguments.aligned:
-                self._aligned.append((source, self._aligned_face(source)))
+                self._aligned.append((source, *self._aligned_face(source)))
                 if len(self._aligned) == self.arguments.batch:
                     self.finish()
             elif is_video(source):
@@ -145,10 +144,10 @@ class Work:
     def finish(self) -> None:
         """Restore the aligned faces that still wait."""
         waiting, self._aligned = self._aligned, []
-        faces = np.array([face for _, face in waiting], np.uint8).reshape(-1, self.size, self.size, 3)
-        for (source, face), restored in zip(waiting, self.restore(faces)):
+        restored = self.restore_each([face for _, face, _ in waiting], [restorer for *_, restorer in waiting])
+        for (source, face, _), result in zip(waiting, restored):
             with self._remembering(source):
-                self.results.write_face(source, 0, face, restored)
+                self.results.write_face(source, 0, face, result)
                 self.found += 1
                 self.restored += 1
 
@@ -166,21 +165,22 @@ class Work:
         if self.found or not self.already:
             yield f'{self.arguments.output}: {self.found} faces found, {self.restored} restored'
         if self.restored < self.found:
-            yield (f'the others are larger than {self.largest:.0f} pixels and only enlarged; --face_model restores '
-                   'such, --force takes the same network')
+            yield (f'the others are larger than {self.restorer.largest:.0f} pixels and only enlarged; --face_model '
+                   'restores such, --force takes the same network')
         yield from (f'{count} faces were passed over: {reason}' for reason, count in self.passed.items())
         if self.already:
             yield f'{self.already} files are restored already; --overwrite makes them again'
         yield from (f'failed: {failure}' for failure in self.failures)
 
-    def _aligned_face(self, source: Path) -> np.ndarray:
+    def _aligned_face(self, source: Path) -> tuple[np.ndarray, Restorer]:
         if is_video(source):
             raise InputError(f'{source}: a video holds no aligned faces; leave --aligned out')
         face = in_8_bits(read_photo(source).pixels)
         if face.shape[0] != face.shape[1]:
             raise InputError(f'{source}: {face.shape[1]}x{face.shape[0]} pixels; an aligned face is a square. Crop it, '
                              'or leave --aligned out')
-        return resize_square(face, self.size)
+        restorer = self.restorer.of(len(face))
+        return resize_square(face, face_size(restorer)), restorer
 
     def _restore_photo(self, source: Path, path: Path) -> None:
         photo = read_photo(source)

@@ -19,7 +19,7 @@ RESTORERS = {
     'superfan': 'restores faces: Super-FAN, to compare',
     'pixel': 'restores faces: what the first one began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORER = 'scgan_fan'
+DEFAULT_RESTORERS = ('scgan_fan',)  # each restores the faces whose size is nearest to its own
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 

@@ -37,10 +37,10 @@ from scgan_fan import compat, plugin  # noqa: F401  (registers everything)
 from scgan_fan.commands.line import ends_in_one_line, positive
 from scgan_fan.device import device_in_use, use_device_of
 from scgan_fan.errors import InputError, check_choice
-from scgan_fan.inference import BATCH, face_size, restore
-from scgan_fan.network_loader import load_restorer
+from scgan_fan.inference import BATCH, restore
+from scgan_fan.network_loader import face_size, load_restorer
 from scgan_fan.run_position import POSITION
-from scgan_fan.shipped import DEFAULT_RESTORER
+from scgan_fan.shipped import DEFAULT_RESTORERS
 
 PLAIN = {'precision': 'float32', 'channels_last': False, 'compile': None, 'judge_jointly': False,
          'simultaneous': False, 'backward_every': 1}
@@ -233,7 +233,7 @@ def parse_arguments() -> tuple[dict, argparse.Namespace]:
     parser.add_argument('--only', nargs='+', choices=PARTS, help='default: all')
     parser.add_argument('--options', nargs='+', choices=OPTIONS, help='of the step. Default: all')
     parser.add_argument('--rounds', type=positive, default=3, help='turns of each. Default: %(default)s')
-    parser.add_argument('--weights', default=DEFAULT_RESTORER, help='of a restorer. Default: %(default)s')
+    parser.add_argument('--weights', default=DEFAULT_RESTORERS[0], help='of a restorer. Default: %(default)s')
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the figures of every round')
     arguments, sys.argv[1:] = parser.parse_known_args()
     compat.apply()

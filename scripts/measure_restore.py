@@ -32,15 +32,14 @@ from scgan_fan.images import read_image
 from scgan_fan.inference import restore_photo
 from scgan_fan.metrics.perceptual import calculate_lpips
 from scgan_fan.metrics.recognition import calculate_identity
-from scgan_fan.network_loader import load_restorer
-from scgan_fan.shipped import DEFAULT_RESTORER, FOLDER, RESTORERS
+from scgan_fan.network_loader import Restorer, face_size, load_restorer
+from scgan_fan.shipped import DEFAULT_RESTORERS, FOLDER, RESTORERS
 
-SIDES = range(16, 65, 8)  # where the largest side is looked for, pixels: up to that of the restored faces
 SIZES = (12, 16, 20, 24, 32, 48, 64)  # side of the crop, pixels
 TILTS = (0, 15, 30, 45, 90)  # degrees
 FAULTS = ('blur', 'noise 10', 'noise 25', 'JPEG 15')  # of upright faces
 SCENES = ('rocket', 'coffee', 'stereo_motorcycle')
-SLOT, COLUMNS, ROWS = 128, 5, 4  # of a photograph
+SLOT, COLUMNS, ROWS = 128, 5, 4  # of a photograph; twice the side of larger faces
 REGION = 128  # pixels
 SCALE = 4
 MEASURES = ('LPIPS', 'PSNR', 'identity')
@@ -51,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('portraits', type=Path, help='folder of portraits; at most --faces are used')
     parser.add_argument('--lpips', help='weights of LPIPS with AlexNet. Default: downloaded')
-    parser.add_argument('--weights', help=f'of the restorer. Default: {DEFAULT_RESTORER}')
+    parser.add_argument('--weights', help=f'of the restorer. Default: {" ".join(DEFAULT_RESTORERS)}')
     parser.add_argument('--largest', action='store_true', help='measure how large faces may be, and write that down')
     parser.add_argument('--faces', type=int, default=20, help='in each cell. Default: 20')
     parser.add_argument('--sizes', type=int, nargs='+', default=SIZES)
@@ -63,7 +62,7 @@ def main() -> None:
     if arguments.largest:
         write_largest(faces, [arguments.weights] if arguments.weights else list(RESTORERS), arguments.lpips)
         return
-    restorer = load_restorer(arguments.weights or DEFAULT_RESTORER)
+    restorer = load_restorer(arguments.weights or DEFAULT_RESTORERS)
     conditions = [('', tilt) for tilt in TILTS] + [(fault, 0) for fault in FAULTS]
     cells = {}
     for size, (fault, tilt) in tqdm(list(itertools.product(arguments.sizes, conditions)), unit='cell'):
@@ -82,20 +81,27 @@ def write_largest(faces, names: list[str], lpips: str | None) -> None:
     largest = json.loads(path.read_text(encoding='utf-8'))
     restorers = {name: load_restorer(name) for name in names}
     gains = {name: [] for name in names}  # of each side: LPIPS of bicubic enlargement less that of the restored
-    for side in tqdm(SIDES, unit='size'):
+    sides = {name: looked_at(restorer) for name, restorer in restorers.items()}
+    for side in tqdm(sorted(set().union(*sides.values())), unit='size'):
         photo, regions = paste(faces, side, 0, SCENES[0])
         found = find_faces(photo)
         truths = [true_face(portrait, square) for portrait, square in faces]
         enlarged = cv2.resize(photo, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
         plain = mean_lpips(enlarged, regions, truths, lpips)
-        for name, restorer in restorers.items():
-            result = restore_photo(photo, restorer, SCALE, faces=found, force=True)
+        for name in (name for name in names if side in sides[name]):
+            result = restore_photo(photo, restorers[name], SCALE, faces=found, force=True)
             gains[name].append(plain - mean_lpips(result.image, regions, truths, lpips))
     for name, gain in gains.items():
-        largest[name] = last_gain(list(SIDES), gain)
-        gained = ', '.join(f'{side}: {value:+.3f}' for side, value in zip(SIDES, gain))
+        largest[name] = last_gain(sides[name], gain)
+        gained = ', '.join(f'{side}: {value:+.3f}' for side, value in zip(sides[name], gain))
         print(f'{name}: {largest[name]} pixels; {gained}')
     path.write_text(json.dumps(largest, indent=1) + '\n', encoding='utf-8')
+
+
+def looked_at(restorer: Restorer) -> list[int]:
+    """The sides at which the largest is looked for, pixels: from the network's faces to the restored ones."""
+    size = face_size(restorer)
+    return list(range(size, restorer.scale * size + 1, size // 2))
 
 
 def mean_lpips(image: np.ndarray, regions, truths, lpips: str | None) -> float:
@@ -154,10 +160,11 @@ def paste(faces, size: int, tilt: float, scene: str) -> tuple[np.ndarray, list[n
     """A photograph of ``faces`` whose crops have a side of ``size`` pixels, and the map of each crop to its region."""
     scene = getattr(skimage.data, scene)()
     scene = scene[0] if isinstance(scene, tuple) else scene
-    photo = cv2.resize(scene, (COLUMNS * SLOT, ROWS * SLOT), interpolation=cv2.INTER_AREA)
+    pitch = max(SLOT, 2 * size)
+    photo = cv2.resize(scene, (COLUMNS * pitch, ROWS * pitch), interpolation=cv2.INTER_AREA)
     regions = []
     for slot, (portrait, (x, y, side)) in enumerate(faces):
-        middle = (slot % COLUMNS + 0.5) * SLOT + slot % 3 / 3, (slot // COLUMNS + 0.5) * SLOT + slot % 2 / 2
+        middle = (slot % COLUMNS + 0.5) * pitch + slot % 3 / 3, (slot // COLUMNS + 0.5) * pitch + slot % 2 / 2
         there = similarity((x + side / 2, y + side / 2), side, tilt, middle, size)
         sharp = cv2.GaussianBlur(portrait, None, max(0.3, 0.3 * side / size))  # or reducing would alias
         height, width = portrait.shape[:2]

@@ -102,8 +102,17 @@ def batch() -> dict:
 @pytest.fixture(scope='session')
 def faces(tmp_path_factory) -> Path:
     """18 HR and 10 LR drawn faces, four validation pairs, and LMDBs of the training sets."""
-    folder = tmp_path_factory.mktemp('faces')
-    draw_dataset(folder, hr=18, lr=10, val=4, workers=1)
+    return drawn_sets(tmp_path_factory.mktemp('faces'), hr=18, lr=10, val=4)
+
+
+@pytest.fixture(scope='session')
+def larger_faces(tmp_path_factory) -> Path:
+    """The same for networks of 32 to 128 pixels: 4 faces of each kind."""
+    return drawn_sets(tmp_path_factory.mktemp('larger_faces'), hr=4, lr=4, val=4, size=128)
+
+
+def drawn_sets(folder: Path, **options) -> Path:
+    draw_dataset(folder, **options, workers=1)
     write_lmdb([str(folder / 'hr')], str(folder / 'hr.lmdb'))
     write_lmdb([str(folder / 'lr')], str(folder / 'lr.lmdb'))
     return folder

@@ -29,6 +29,16 @@ def small() -> nn.Module:
     return awake(RestorationNet(width=1 / 64, blocks=(1, 1)))
 
 
+def for_sizes(folder: Path, *sizes: int) -> list[Path]:
+    """Files of small networks, each other weights, that say for which size of face they were made."""
+    paths = [folder / f'for_{size}.pth' for size in sizes]
+    for size, path in zip(sizes, paths):
+        torch.manual_seed(size)
+        weights = RestorationNet(width=1 / 64, blocks=(1, 1)).state_dict()
+        torch.save({'params': weights, 'size': size, 'name': path.stem}, path)
+    return paths
+
+
 @functools.cache
 def exported() -> bytes:
     """The ONNX file of ``small()``."""

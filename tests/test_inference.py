@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from network_files import for_sizes
 from photos import Painter, painted, photo
 from torch import nn
 
@@ -14,6 +15,7 @@ from scgan_fan import inference
 from scgan_fan.background import enlarge_bicubic, load_upsampler
 from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
+from scgan_fan.faces.crop import Face
 from scgan_fan.faces.paste import cut_crop
 from scgan_fan.images import read_image, write_image
 from scgan_fan.inference import restore, restore_photo
@@ -27,6 +29,9 @@ class Linear(nn.Module):
     def __init__(self):
         super().__init__()
         self.convolution = nn.Conv2d(3, 3, 3, padding=1)
+
+    def of(self, side):
+        return self
 
     def forward(self, images):
         return nn.functional.interpolate(self.convolution(images), scale_factor=2)
@@ -105,6 +110,21 @@ def test_faces_are_restored_and_nothing_else_changes():
         assert face.pixels.shape == (16, 16, 3) and face.restored.shape == (64, 64, 3)
     assert np.array_equal(result.image[rest], enlarge_bicubic(image, 2)[rest])
     assert not np.shares_memory(result.image, image)
+
+
+@pytest.mark.usefixtures('on_the_cpu')
+def test_each_face_is_restored_by_the_network_of_its_size(tmp_path):
+    image, paths = photo([(40, 100, 33), (200, 40, 15), (100, 20, 60)]), for_sizes(tmp_path, 16, 32)
+    faces = [Face((x, y, x + side, y + side), None, 1, 'landmarks')
+             for x, y, side in ((40, 100, 33), (200, 40, 15), (100, 20, 60))]
+    result = restore_photo(image, paths, faces=faces)
+    assert [face.crop.side for face in result.faces] == [34, 16, 62] and result.image.shape == (960, 1280, 3)
+    assert [face.reason[:21] for face in result.faces] == ['', '', 'larger than 48 pixels']
+    for face, path, size in zip(result.faces, reversed(paths), (32, 16)):
+        assert face.pixels.shape == (size, size, 3)
+        assert np.array_equal(face.restored, restore(face.pixels[None], path)[0])
+    assert all(face.restored is not None for face in restore_photo(image, paths, 2, faces=faces, force=True).faces)
+    assert restore_photo(image, paths[:1], 2, faces=faces[:1], force=True).faces[0].pixels.shape == (16, 16, 3)
 
 
 def restorer(largest: float) -> Painter:

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from released import DATA, filled, released_shapes, standard_normal
-from network_files import awake, exported, noise, small
+from network_files import awake, exported, for_sizes, noise, small
 from scgan_fan.archs import FAN, DegradationNet, RestorationNet, SuperFANNet
 from scgan_fan.errors import InputError
-from scgan_fan.network_loader import Restorer, load_restorer, read_weights
+from scgan_fan.network_loader import Restorer, RestorerBySize, load_restorer, read_weights
 
 pytestmark = pytest.mark.usefixtures('on_the_cpu')
 LRGAN = {'norm': 'batch', 'relu_skip': False}
@@ -68,6 +68,30 @@ def test_the_network_entry_decides_what_tensors_do_not_tell(tmp_path, network_cl
     told = load_restorer(saved(tmp_path / 'told.pth', content))
     assert torch.equal(told(images), network(images).clamp(-1, 1))
     assert not torch.allclose(guessed(images), told(images), atol=1e-4)
+
+
+def test_of_several_the_one_for_the_nearest_size_restores_a_face(tmp_path):
+    paths = for_sizes(tmp_path, 16, 32)
+    restorer = load_restorer(paths)
+    assert [restorer.of(side).size for side in (8, 16, 22, 23, 34, 48, 500)] == [16, 16, 16, 32, 32, 32, 32]
+    assert (restorer.name, restorer.largest, restorer.measured) == ('for_32', 48, False)
+    for size, path in zip((16, 32), paths):
+        images = noise(2, 3, size, size)
+        assert torch.equal(restorer(images), load_restorer(path)(images))
+
+
+def test_a_face_goes_to_one_that_restores_it():
+    measured, other = Restorer(nn.Identity(), 'a', 1, 16, largest=64), Restorer(nn.Identity(), 'b', 1, 32)
+    restorer = RestorerBySize([other, measured])
+    assert [restorer.of(side) for side in (22, 23, 48, 49, 64, 500)] == [measured, other, other, *[measured] * 3]
+    assert (restorer.name, restorer.largest, restorer.measured) == ('a', 64, True)
+
+
+def test_one_of_a_list_is_itself_and_two_of_one_size_are_refused(tmp_path):
+    path, = for_sizes(tmp_path, 32)
+    assert not isinstance(load_restorer([path]), RestorerBySize) and load_restorer([path]).of(8).size == 32
+    with pytest.raises(InputError, match='for faces of 32, 32 pixels; give one for each size'):
+        load_restorer([path, path])
 
 
 def test_half_precision_files_are_computed_in_single(tmp_path):

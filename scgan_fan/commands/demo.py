@@ -7,7 +7,7 @@ The page is served to this machine alone, and nothing is sent anywhere. It needs
 """
 from scgan_fan.commands.line import ends_in_one_line, parser_of, port
 from scgan_fan.extras import require_extra
-from scgan_fan.shipped import DEFAULT_RESTORER
+from scgan_fan.shipped import DEFAULT_RESTORERS
 
 
 @ends_in_one_line(stopped='the page is gone')
@@ -15,8 +15,8 @@ def main() -> None:
     """Serve the page until Ctrl-C."""
     parser = parser_of(__doc__)
     parser.add_argument('--port', type=port, default=7860, help='of 127.0.0.1. Default: %(default)s')
-    parser.add_argument('--weights', default=DEFAULT_RESTORER, metavar='FILE',
-                        help='of the restorer, as for scgan-fan restore. Default: %(default)s')
+    parser.add_argument('--weights', nargs='+', default=DEFAULT_RESTORERS, metavar='FILE',
+                        help=f'of the restorer, as for scgan-fan restore. Default: {" ".join(DEFAULT_RESTORERS)}')
     parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
     arguments = parser.parse_args()
     require_extra('gradio', 'demo', '"scgan_fan[demo]"')

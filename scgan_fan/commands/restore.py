@@ -19,7 +19,7 @@ from scgan_fan.commands.line import ends_in_one_line, factor, positive, share
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.images import SUFFIXES
-from scgan_fan.shipped import DEFAULT_RESTORER, RESTORERS
+from scgan_fan.shipped import DEFAULT_RESTORERS, RESTORERS
 
 EXAMPLES = """examples:
   scgan-fan restore -i holiday.jpg
@@ -43,9 +43,10 @@ def parse_arguments() -> argparse.Namespace:
     add('-w', '--fidelity', type=share, default=FIDELITY, metavar='W', help='how much of what is seen is the '
         'photograph\'s: from 0, made up but for colours, to 1, plain enlargement; less for noisy ones. Default: '
         '%(default)s')
-    add('--weights', default=DEFAULT_RESTORER, metavar='FILE',
+    add('--weights', nargs='+', default=DEFAULT_RESTORERS, metavar='FILE',
         help=f'of the restorer: a checkpoint, .safetensors or .onnx, or the name of a network that comes with the '
-        f'package ({", ".join(RESTORERS)}). Default: {DEFAULT_RESTORER}')
+        f'package ({", ".join(RESTORERS)}); of several each restores the faces whose size is nearest to its own. '
+        f'Default: {" ".join(DEFAULT_RESTORERS)}')
     add('--face_model', metavar='FILE', help='restores the larger faces: GFPGAN, RestoreFormer, CodeFormer (needs '
         'spandrel-extra-arches), weights that spandrel reads')
     add('--aligned', action='store_true', help='every image is one face, cropped as in training')

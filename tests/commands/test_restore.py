@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from clips import read_clip, write_clip
 from killing import kill_at
+from network_files import for_sizes
 from photos import PAINT, Painter, painted, photo
 from PIL import Image
 
@@ -201,6 +202,18 @@ def test_aligned_faces_of_many_files_are_restored_together(restore, inputs, tmp_
     assert sizes == [3, 3, 1]
     for number in range(7):
         assert (read_image(tmp_path / f'out/cropped_faces/{number}_00.png') == 30 * number).all()
+
+
+def test_several_networks_share_the_faces(inputs, tmp_path, monkeypatch):
+    weights = map(str, for_sizes(tmp_path, 16, 32))
+    for name, size in (('a', 16), ('b', 34), ('c', 20), ('d', 200)):
+        write_image(inputs / f'{name}.png', photo([(0, 0, size)], size, size))
+    line = ['-i', str(inputs), '-o', str(tmp_path / 'out'), '--aligned', '--device', 'cpu', '--weights', *weights]
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan restore', *line])
+    assert command.main() == 0
+    sides = [len(read_image(tmp_path / f'out/{folder}/{name}_00.png'))
+             for folder in ('cropped_faces', 'restored_faces') for name in 'abcd']
+    assert sides == [16, 32, 16, 32, 64, 128, 64, 128]
 
 
 def test_each_face_is_told(restore, inputs, tmp_path, capsys, monkeypatch):

@@ -9,8 +9,10 @@ FILES = sorted(str(path.relative_to(OPTIONS)) for path in OPTIONS.rglob('train_*
 
 
 @pytest.mark.parametrize('file', FILES)
-def test_trains_validates_saves_and_resumes(file, faces, tmp_path, monkeypatch):
-    opt = small(read_options(OPTIONS / file), faces)
+def test_trains_validates_saves_and_resumes(file, request, tmp_path, monkeypatch):
+    opt = read_options(OPTIONS / file)
+    larger = opt['datasets']['train'].get('gt_size', 64) > 64
+    opt = small(opt, request.getfixturevalue('larger_faces' if larger else 'faces'))
     train_here(opt, tmp_path, monkeypatch)
     run = tmp_path / 'experiments' / opt['name']
     saved = {path.name for path in (run / 'models').glob('*_2.pth')}
