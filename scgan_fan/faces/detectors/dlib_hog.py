@@ -3,7 +3,7 @@ import functools
 
 import numpy as np
 
-from scgan_fan.errors import InputError
+from scgan_fan.extras import import_extra
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import find_in_tiles
 
@@ -34,8 +34,4 @@ def _detect(image: np.ndarray) -> list[Face]:
 @functools.cache
 def load():
     """The detector. Raises InputError where dlib is not installed."""
-    try:
-        import dlib
-    except ImportError as error:
-        raise InputError('detector dlib: dlib is not installed; pip install dlib-bin') from error
-    return dlib.get_frontal_face_detector()
+    return import_extra('dlib', 'detector dlib', 'dlib-bin').get_frontal_face_detector()

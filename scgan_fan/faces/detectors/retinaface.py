@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import torch
 
-from scgan_fan.checkpoint import load_weights, package_folder
+from scgan_fan.checkpoint import load_weights
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each
 
@@ -20,7 +21,7 @@ SURE = 0.8  # facexlib's threshold
 
 def find_weights() -> Path:
     """Its file where facexlib or torch would have put it. Raises InputError where it is in neither place."""
-    places = (package_folder('facexlib') / 'weights' / FILE,
+    places = (package_folder('facexlib', 'detector retinaface') / 'weights' / FILE,
               Path(torch.hub.get_dir()) / 'checkpoints' / FILE)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
