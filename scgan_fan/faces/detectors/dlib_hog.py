@@ -13,15 +13,7 @@ OVERLAP = 240  # a face of two windows, and some surroundings
 
 
 def find(image: np.ndarray, min_face: float) -> list[Face]:
-    """The faces in a photograph.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: side of the smallest crop that is wanted, pixels. It takes four times as long for half of the size.
-
-    Raises:
-        InputError: dlib is not installed.
-    """
+    """The faces in a photograph. It takes four times as long for half of ``min_face``."""
     return find_in_tiles(image, WINDOW / min_face, _detect, TILE, OVERLAP)
 
 
@@ -33,5 +25,5 @@ def _detect(image: np.ndarray) -> list[Face]:
 
 @functools.cache
 def load():
-    """The detector. Raises InputError where dlib is not installed."""
+    """The detector."""
     return import_extra('dlib', 'detector dlib', 'dlib-bin').get_frontal_face_detector()

@@ -32,7 +32,7 @@ def find_weights() -> Path:
 
 @cached_on_device
 def load(weights: Path):
-    """The network, on the device in use. Raises InputError where the weights are of another."""
+    """The network, on the device in use."""
     from facexlib.detection.retinaface import RetinaFace
     network = RetinaFace(network_name='resnet50', device=device_in_use())
     load_weights(network, weights, 'RetinaFace')
@@ -41,17 +41,9 @@ def load(weights: Path):
 
 @torch.inference_mode()
 def find(image: np.ndarray, min_face: float, weights: Path) -> list[Face]:
-    """The faces in a photograph, of any size.
+    """The faces in a photograph, whatever ``min_face``; ``weights``: from ``find_weights``, or another file.
 
     What facexlib's ``detect_faces`` does, without torchvision's compiled operators, which a CPU's PyTorch may lack.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: makes no difference.
-        weights: from ``find_weights``, or another file.
-
-    Raises:
-        InputError: the weights are of another network.
     """
     from facexlib.detection.retinaface_utils import PriorBox, decode, decode_landm
     network = load(weights)
