@@ -48,11 +48,11 @@ def _fill(network: RecognitionNet, content: bytes) -> None:
         weight, bias = convolution.split([layer.weight.numel(), layer.out_channels])
         factor, offset = affine.chunk(2)
         layer.weight.data = weight.view_as(layer.weight) * factor.view(-1, 1, 1, 1)
-        layer.bias.data = bias * factor + offset
+        layer.bias = torch.nn.Parameter(bias * factor + offset)
     network.embed.weight.data = numbers.view_as(matrix).T.contiguous()
 
 
-def _tensors(content: bytes, sizes: list[tuple[int, int]]) -> Iterator[torch.Tensor]:
+def _tensors(content: bytes, sizes: list[tuple[int, ...]]) -> Iterator[torch.Tensor]:
     """The numbers of the next dlib tensors of so many samples and channels: float32 (samples * channels,).
 
     dlib writes of a tensor its version, 2, the four sizes and the numbers. What stands between is not needed.
