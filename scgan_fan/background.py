@@ -3,7 +3,9 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,7 +39,9 @@ def load_upsampler(name: str, device: torch.device) -> Upsampler:
     Raises:
         InputError: no such file, spandrel is not installed or does not know it, or it is no network that enlarges RGB.
     """
-    return enlarge_bicubic if name == 'bicubic' else NetworkUpsampler(name, device)
+    if name == 'bicubic':
+        return enlarge_bicubic
+    return NetworkUpsampler(load_spandrel(name, device, '--bg_upsampler'), device)
 
 
 def load_spandrel(path: str | Path, device: torch.device, option: str):
@@ -70,15 +74,12 @@ def load_spandrel(path: str | Path, device: torch.device, option: str):
     return network
 
 
+@dataclass(frozen=True)
 class NetworkUpsampler:
-    """A super-resolution network on a photograph, tile by tile: memory does not grow with the photograph.
+    """A super-resolution network on a photograph, tile by tile: memory does not grow with the photograph."""
 
-    Args and errors: see ``load_upsampler``.
-    """
-
-    def __init__(self, path: str, device: torch.device):
-        self.network = load_spandrel(path, device, '--bg_upsampler')
-        self.device = device
+    network: Any  # of ``load_spandrel``
+    device: torch.device  # where it runs
 
     def __call__(self, image: np.ndarray, scale: float) -> np.ndarray:
         """RGB (height, width, 3) -> the same, ``scale`` times as high and wide. Of 16 bits the upper 8 are seen."""

@@ -3,7 +3,6 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -140,6 +139,17 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str | No
     return entry, len(weights)
 
 
+def load_part(network: nn.Module, path: str | Path, label: str) -> None:
+    """Load what a network has of the bare state dict in a file, which may hold more.
+
+    Raises InputError where it lacks some of it, or is no checkpoint; ``label``: what the file should be.
+    """
+    given = read_checkpoint(path)
+    if missing := sorted(network.state_dict().keys() - given.keys()):
+        raise InputError(f'{path}: not {label}: {missing[0]} is not in it')
+    network.load_state_dict({name: given[name] for name in network.state_dict()})
+
+
 def _find_entry(content: dict, key: str | None, path: str | Path, label: str) -> tuple[str, dict]:
     """Name and weights of the entry that ``key`` asks for; ``params`` also takes a bare state dict."""
     key = key or next((entry for entry in ENTRIES if entry in content), None)
@@ -167,8 +177,3 @@ def _check_fit(network: nn.Module, weights: dict, path: str | Path, label: str) 
                 f'{path}: {label} ({type(network).__name__}) of another size: {name} is '
                 f'{tuple(weights[name].shape)} there and {tuple(tensor.shape)} here. Give the width and blocks of the '
                 f'checkpoint in the option block of {label}')
-
-
-def package_folder(name: str) -> Path:
-    """Where an installed package lies, without importing it."""
-    return Path(str(find_spec(name).submodule_search_locations[0]))  # type: ignore[union-attr, index]

@@ -2,7 +2,6 @@
 
 ``restore_ticked`` is what it does, ``Page`` how it looks. Faces are numbered from 1, as people count.
 """
-import base64
 import functools
 import html
 import importlib
@@ -25,6 +24,7 @@ from scgan_fan.faces.paste import cut_crop
 from scgan_fan.images import Photo, in_8_bits, read_photo, reason_of, write_photo
 from scgan_fan.inference import restore_photo, too_large
 from scgan_fan.network_loader import Restorer
+from scgan_fan.pictures import data_url
 from scgan_fan.restore_files import SEEN, draw_box
 
 HOST = '127.0.0.1'
@@ -93,8 +93,7 @@ def table(faces: list[Face], pictures: list[np.ndarray], what: list[str]) -> str
     """HTML: number, picture and side of each face, and what is done to it."""
     rows = []
     for number, (face, picture, text) in enumerate(zip(faces, pictures, what), start=1):
-        data = base64.b64encode(cv2.imencode('.png', picture[..., ::-1])[1]).decode()
-        image = f'<img src="data:image/png;base64,{data}" alt="face {number}" style="height: 5em; max-width: none">'
+        image = f'<img src="{data_url(picture)}" alt="face {number}" style="height: 5em; max-width: none">'
         rows.append(f'<tr><td>{number}</td><td>{image}</td><td>{face.crop().side:.0f}&nbsp;pixels</td>'
                     f'<td>{html.escape(text)}</td></tr>')
     return f'<table>{"".join(rows)}</table>'

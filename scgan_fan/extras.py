@@ -1,6 +1,7 @@
 """Packages that only some functions need."""
 import importlib
 from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 from scgan_fan.errors import InputError, first_line
@@ -22,6 +23,16 @@ def require_extra(package: str, owner: str, install: str) -> None:
 
 def _missing(package: str, owner: str, install: str) -> InputError:
     return InputError(f'{owner}: needs {package}, which is not installed; pip install {install}')
+
+
+def package_folder(package: str, owner: str) -> Path:
+    """Where the files of a package lie, which is not imported; InputError, which says what ``owner`` lacks, where it is
+    not installed."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        name = package.replace('_', '-')
+        raise InputError(f'{owner}: {name} is not installed; pip install {name}')
+    return Path(spec.submodule_search_locations[0])
 
 
 def open_onnx(model: bytes, label: str, threads: int):

@@ -1,4 +1,6 @@
 """Pictures for people to look at."""
+import base64
+
 import cv2
 import numpy as np
 
@@ -24,6 +26,11 @@ def comparison(rows: list[dict[str, np.ndarray]]) -> np.ndarray:
 def _cell(image: np.ndarray) -> np.ndarray:
     enlarged = cv2.resize(image, (CELL, CELL), interpolation=cv2.INTER_NEAREST)
     return np.pad(enlarged, ((0, GAP), (0, GAP), (0, 0)), constant_values=255)
+
+
+def data_url(image: np.ndarray) -> str:
+    """A uint8 RGB image as a PNG in the address of an image of a page."""
+    return 'data:image/png;base64,' + base64.b64encode(cv2.imencode('.png', image[..., ::-1])[1]).decode()
 
 
 def title(text: str, width: int) -> np.ndarray:

@@ -1,15 +1,11 @@
 """What people look at of a benchmark: a picture with enlarged details, and a page to go through the images with."""
-import base64
-import io
-
 import numpy as np
-from PIL import Image
 
 from scgan_fan.benchmark.image_set import Faces, ImageSet
 from scgan_fan.benchmark.results import Outcome, Results
 from scgan_fan.benchmark.tables import digits
 from scgan_fan.data.geometry import evenly
-from scgan_fan.pictures import comparison
+from scgan_fan.pictures import comparison, data_url
 
 GRID_IMAGES = 4
 # left, top and side of the enlarged details as shares of the image: an eye and the mouth of a face that fills it
@@ -43,7 +39,7 @@ def _page_set(results: Results, dataset: str, images: ImageSet) -> dict:
     samples = []
     for index in evenly(len(images), results.options['page_images']):
         pictures = _side_by_side(images.faces([index]), finished)
-        samples.append({'key': images.keys[index], 'pictures': [_data_url(image) for image in pictures.values()],
+        samples.append({'key': images.keys[index], 'pictures': [data_url(image) for image in pictures.values()],
                         'scores': [_scores(finished.get(title), index) for title in pictures]})
     return {'name': dataset, 'columns': list(pictures), 'samples': samples, 'total': len(images)}
 
@@ -68,9 +64,3 @@ def _scores(outcome: Outcome | None, index: int) -> str:
     """The image's own figures, of metrics that have one number for each image."""
     rows = outcome.rows.items() if outcome else ()
     return ', '.join(f'{name} {row[index]:.{digits(row[index])}f}' for name, row in rows if row.ndim == 1)
-
-
-def _data_url(image: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, 'PNG', optimize=True)
-    return 'data:image/png;base64,' + base64.b64encode(file.getvalue()).decode()

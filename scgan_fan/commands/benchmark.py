@@ -4,26 +4,21 @@
 
 Interrupted, it continues when the same command is given again; what was restored and measured is kept in OUT.
 """
-import argparse
 from pathlib import Path
 
 from scgan_fan.commands.line import ends_in_one_line, parser_of, positive
 
 
-def parse_arguments() -> argparse.Namespace:
+@ends_in_one_line(stopped='the same command continues')
+def main() -> None:
+    """Run the benchmark of the command line and print its tables."""
     parser = parser_of(__doc__)
     parser.add_argument('-opt', required=True, metavar='FILE', help='option file; options/benchmark has some')
     parser.add_argument('-o', '--output', required=True, type=Path, metavar='OUT', help='folder for everything')
     parser.add_argument('--methods', nargs='+', metavar='NAME', help='only these methods of the file')
     parser.add_argument('--images', type=positive, metavar='N', help='only the first N images of each dataset')
     parser.add_argument('--device', default='auto', help='default: a GPU where there is one')
-    return parser.parse_args()
-
-
-@ends_in_one_line(stopped='the same command continues')
-def main() -> None:
-    """Run the benchmark of the command line and print its tables."""
-    arguments = parse_arguments()
+    arguments = parser.parse_args()
     from scgan_fan.benchmark import report  # all take seconds, which --help need not
     from scgan_fan.benchmark.options import choose, read_options
     from scgan_fan.benchmark.runner import run

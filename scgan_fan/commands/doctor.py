@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from scgan_fan.commands.line import ends_in_one_line, room
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 from scgan_fan.images import write_image
 from scgan_fan.shipped import FILES, shipped_file
 
@@ -126,10 +127,9 @@ def _published() -> dict[str, tuple[str, str, str]]:
 
 def _found(url: str) -> bool:
     """Whether a published file is there: in torch's cache, or RetinaFace's in facexlib's folder."""
-    from scgan_fan.checkpoint import package_folder
     from scgan_fan.faces.fan_weights import cached_file
     path = cached_file(url)
-    return path.is_file() or (package_folder('facexlib') / 'weights' / path.name).is_file()
+    return path.is_file() or (package_folder('facexlib', 'doctor') / 'weights' / path.name).is_file()
 
 
 def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1, room_lr: float = 1) -> Iterator[str]:

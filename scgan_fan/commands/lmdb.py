@@ -6,13 +6,14 @@
 All is written aside and moved into place at the end, so what is there is whole. What was skipped, and why, is in
 OUT.lmdb/skipped.txt.
 """
-import argparse
 import os
 
 from scgan_fan.commands.line import ends_in_one_line, parser_of, positive
 
 
-def parse_arguments() -> argparse.Namespace:
+@ends_in_one_line()
+def main() -> None:
+    """Write the LMDB of the command line."""
     parser = parser_of(__doc__)
     parser.add_argument('inputs', nargs='+', metavar='INPUT',
                         help='folder of images (searched recursively), or .txt file with a path in each line')
@@ -21,13 +22,7 @@ def parse_arguments() -> argparse.Namespace:
                         'smaller images are skipped. Default: keep images as they are')
     parser.add_argument('--workers', type=positive, default=os.cpu_count(), help='processes. Default: one per core')
     parser.add_argument('--overwrite', action='store_true', help='replace an LMDB that is there already')
-    return parser.parse_args()
-
-
-@ends_in_one_line()
-def main() -> None:
-    """Write the LMDB of the command line."""
-    arguments = parse_arguments()
+    arguments = parser.parse_args()
     from scgan_fan.data.lmdb_writer import write_lmdb  # takes seconds, which --help need not
     summary = write_lmdb(arguments.inputs, arguments.output, arguments.size, arguments.workers, arguments.overwrite)
     if summary is None:

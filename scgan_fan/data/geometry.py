@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from scgan_fan.data.augment import middle_crop
 from scgan_fan.data.sizes import centre_square
+from scgan_fan.faces.paste import resize_square
 from scgan_fan.pictures import comparison
 
 # How mean faces are compared; lengths are shares of the side. On real faces of one crop rule, from six sources of sharp
@@ -61,8 +62,8 @@ def mean_face(images: Iterable[np.ndarray]) -> MeanFace:
     total, details, greys = np.zeros((FINE, FINE, 3)), [], []
     for image in images:
         image = centre_square(image).astype(np.float32)
-        total += _resize(image, FINE)
-        grey = _resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SIDE)
+        total += resize_square(image, FINE)
+        grey = resize_square(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SIDE)
         detail = grey - cv2.GaussianBlur(grey, (0, 0), DETAIL * SIDE)
         details.append((detail - detail.mean()) / max(detail.std(), 1))  # at least a grey level: a crop may be empty
         greys.append((grey.mean(), grey.std()))
@@ -70,10 +71,6 @@ def mean_face(images: Iterable[np.ndarray]) -> MeanFace:
     parts = [part.sum(0) for part in np.array_split(np.array(details, np.float32), PARTS)]
     return MeanFace((total / len(greys)).round().clip(0, 255).astype(np.uint8), np.array(parts), brightness, contrast,
                     len(greys))
-
-
-def _resize(image: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
 
 
 def read_evenly(source, most: int, title: str, room: float = 1) -> Iterator[np.ndarray]:
@@ -110,7 +107,7 @@ def place(first: np.ndarray, second: np.ndarray) -> Placing:
     correlation = _Correlation(first, second)
     start = max(grid, key=correlation)
     steps = np.diag([np.log(SCALES[1] / SCALES[0]), 1 / SIDE, 1 / SIDE])
-    fine = _Correlation(_resize(first, FINE), _resize(second, FINE))
+    fine = _Correlation(resize_square(first, FINE), resize_square(second, FINE))
     found = minimize(lambda similarity: -fine(similarity), start, method='Nelder-Mead',
                      options={'initial_simplex': np.vstack([start, start + steps]), 'xatol': 1e-3, 'fatol': 1e-4})
     log_scale, x, y = found.x.tolist()

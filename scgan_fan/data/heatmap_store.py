@@ -58,7 +58,7 @@ def write_heatmaps(inputs: list[str], output: str, loss, size: int = 64, half: b
     precision = 'float16' if half else 'float32'
     content = json.dumps({'drawn_by': loss.drawn_by(), 'size': size, 'precision': precision,
                           'faces': dict(zip(source.keys, hashes))}, indent=1)
-    folder = WholeFolder(output, 'heatmaps', hashlib.sha256(content.encode()).hexdigest(),
+    folder = WholeFolder(Path(output), 'heatmaps', hashlib.sha256(content.encode()).hexdigest(),
                          'other faces, another FAN or other options')
     if folder.is_finished(overwrite):
         return None

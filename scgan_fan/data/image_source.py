@@ -10,6 +10,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,31 +21,25 @@ from scgan_fan.errors import InputError
 from scgan_fan.images import SUFFIXES, decode, read_image
 
 
+@dataclass(frozen=True, eq=False)
 class ImageSource:
-    """Images by number. Holds names only, so that it can be pickled: LMDBs are opened by the process that reads.
+    """Images by number. Holds names only, so that it can be pickled: LMDBs are opened by the process that reads."""
 
-    Args:
-        path: for messages.
-        places: of each image, its folder or LMDB, and its path or entry there.
-        keys: the images' names, all different.
-    """
-
-    def __init__(self, path: str, places: list[tuple[str, str]], keys: list[str]):
-        self.path = path
-        self.keys = keys
-        self._places = places
+    path: str  # for messages
+    places: list[tuple[str, str]]  # of each image, its folder or LMDB, and its path or entry there
+    keys: list[str]  # the images' names, all different
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def name(self, index: int) -> str:
         """What messages call an image."""
-        folder, entry = self._places[index]
+        folder, entry = self.places[index]
         return f'{folder}{":" if _is_lmdb(folder) else "/"}{entry}'
 
     def read(self, index: int) -> np.ndarray:
         """An image, ``uint8`` RGB (height, width, 3); InputError where it is not there, damaged or not RGB."""
-        folder, entry = self._places[index]
+        folder, entry = self.places[index]
         if not _is_lmdb(folder):
             return read_image(self.name(index))
         data = read_entry(folder, entry)
@@ -83,7 +78,7 @@ def open_source(path) -> ImageSource:
 def _join(sources: list[ImageSource]) -> ImageSource:
     labels = [Path(source.path).stem for source in sources for _ in source.keys]
     return ImageSource(', '.join(source.path for source in sources),
-                       [place for source in sources for place in source._places],
+                       [place for source in sources for place in source.places],
                        make_unique([key for source in sources for key in source.keys], labels))
 
 

@@ -88,7 +88,7 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     if Path(output).suffix != '.lmdb':
         raise InputError(f'{output}: the output must end with .lmdb; BasicSR tells LMDBs from folders by that')
     jobs = list_jobs(inputs, size)
-    folder = WholeFolder(output, 'images', _fingerprint(jobs), 'other images or another --size')
+    folder = WholeFolder(Path(output), 'images', _fingerprint(jobs), 'other images or another --size')
     if folder.is_finished(overwrite):
         return None
     cv2.setNumThreads(0)  # a fork of a process in which OpenCV's threads run may hang

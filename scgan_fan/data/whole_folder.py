@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from scgan_fan.data.image_source import close_environments
@@ -18,22 +19,18 @@ DATA = {'images': 'data.mdb', 'heatmaps': 'heatmaps.npy'}
 MARKERS = {'images': 'meta_info.txt', 'heatmaps': 'heatmaps.json'}  # the file that is put there last
 
 
+@dataclass(frozen=True)
 class WholeFolder:
-    """A folder to be written: ask ``is_finished``, then write in a ``with`` block of ``aside``.
+    """A folder to be written: ask ``is_finished``, then write in a ``with`` block of ``aside``."""
 
-    Args:
-        path: of the folder.
-        holds: ``images`` or ``heatmaps``.
-        fingerprint: a hash of all that it is made of.
-        differs: what is other about a folder of another fingerprint, for messages.
-    """
+    path: Path
+    holds: str  # images or heatmaps
+    fingerprint: str  # a hash of all that it is made of
+    differs: str  # what is other about a folder of another fingerprint, for messages
 
-    def __init__(self, path: str | Path, holds: str, fingerprint: str, differs: str):
-        self.path = Path(path)
-        self._holds = holds
-        self._marker = self.path / MARKERS[holds]
-        self._fingerprint = fingerprint
-        self._differs = differs
+    @property
+    def _marker(self) -> Path:
+        return self.path / MARKERS[self.holds]
 
     def is_finished(self, overwrite: bool = False) -> bool:
         """Whether nothing is left to do; with ``overwrite`` there always is.
@@ -42,19 +39,19 @@ class WholeFolder:
             InputError: what is there was made of something else, or is something else.
         """
         for kind, marker in MARKERS.items():
-            if kind != self._holds and (self.path / marker).exists():
-                raise InputError(f'{self.path}: holds {kind}; choose another output for the {self._holds}')
+            if kind != self.holds and (self.path / marker).exists():
+                raise InputError(f'{self.path}: holds {kind}; choose another output for the {self.holds}')
         if overwrite:
             return False
         inputs = self.path / INPUTS
         made_of = inputs.read_text(encoding='utf-8') if inputs.exists() else None
         if self._marker.exists():
-            if made_of not in (None, self._fingerprint):  # other tools do not say what they made it of
-                raise InputError(f'{self.path}: is finished, but was made with {self._differs}; give --overwrite to '
+            if made_of not in (None, self.fingerprint):  # other tools do not say what they made it of
+                raise InputError(f'{self.path}: is finished, but was made with {self.differs}; give --overwrite to '
                                  'make it again')
             return True
-        if (self.path / DATA[self._holds]).exists() and made_of != self._fingerprint:
-            raise InputError(f'{self.path}: unfinished {self._holds} that were not begun here; give --overwrite to '
+        if (self.path / DATA[self.holds]).exists() and made_of != self.fingerprint:
+            raise InputError(f'{self.path}: unfinished {self.holds} that were not begun here; give --overwrite to '
                              'replace them')
         return False
 
@@ -70,7 +67,7 @@ class WholeFolder:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             yield part
-            (part / INPUTS).write_text(self._fingerprint, encoding='utf-8')
+            (part / INPUTS).write_text(self.fingerprint, encoding='utf-8')
             self._put_into_place(part)
         except OSError as error:
             raise InputError(f'{self.path}: cannot be written ({error.strerror}); make room or choose another output, '

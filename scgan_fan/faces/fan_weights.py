@@ -6,7 +6,7 @@ from urllib.error import URLError
 import torch
 
 from scgan_fan.archs.fan_arch import FAN
-from scgan_fan.checkpoint import load_weights, read_checkpoint
+from scgan_fan.checkpoint import load_part, load_weights
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.shipped import shipped_file
@@ -38,7 +38,7 @@ def load_fan(weights: str, network: dict | None = None) -> tuple[FAN, int]:
         load_weights(fan, shipped_file('fan64.pth'), 'fan64')
     elif weights == '2dfan4':
         fan, size = FAN(**network), PUBLISHED_SIZE
-        _load_first_stacks(fan, find_published_weights())
+        load_part(fan, find_published_weights(), 'the published 2D-FAN')  # with fewer stacks the first ones
     else:
         fan = FAN(**network)
         size = FAN64_SIZE if fan.stem_stride == 2 else PUBLISHED_SIZE
@@ -96,12 +96,3 @@ def check_hash(path: Path, prefix: str) -> None:
     if not found.startswith(prefix):
         raise InputError(f'{path}: SHA-256 {found[:len(prefix)]}... instead of {prefix}...: damaged or another file; '
                          'remove it and fetch it again')
-
-
-def _load_first_stacks(fan: FAN, path: Path) -> None:
-    """Load the entries that a FAN with fewer stacks has; every one of its own must be there."""
-    weights = read_checkpoint(path)
-    missing = sorted(fan.state_dict().keys() - weights.keys())
-    if missing:
-        raise InputError(f'{path}: not the published 2D-FAN: {missing[0]} is not in it')
-    fan.load_state_dict({name: weights[name] for name in fan.state_dict()})

@@ -1,22 +1,17 @@
 """Where the weights of the face recognition network come from: dlib's file in the package face-recognition-models."""
-from importlib.util import find_spec
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from scgan_fan.archs.recognition_arch import RecognitionNet
-from scgan_fan.checkpoint import package_folder
 from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 
 RECOGNITION_FILE = 'dlib_face_recognition_resnet_model_v1.dat'
-INPUT_LAYER = b'input_rgb_image_sized'
-
-# How many whole numbers dlib writes of a layer before and after its weights (None: a layer without any): sizes,
-# strides, paddings, the weights' shapes, learning rates
-LAYERS = {'con_4': (0, 25), 'affine_': (0, 11), 'fc_2': (2, 19), 'relu_': None, 'add_prev_': None,
-          'max_pool_2': None, 'avg_pool_2': None}
-POOLING_NUMBERS = 6
+RECOGNITION_HASH = '55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30'  # SHA-256
+INPUT_LAYER = b'input_rgb_image_sized'  # what comes before it is of the loss
 
 
 def dlib_file(name: str, label: str) -> Path:
@@ -24,100 +19,53 @@ def dlib_file(name: str, label: str) -> Path:
 
     Raises InputError where the package is not installed; ``label``: what asks for it.
     """
-    if find_spec('face_recognition_models') is None:
-        raise InputError(f'{label}: face-recognition-models is not installed; pip install face-recognition-models')
-    return package_folder('face_recognition_models') / 'models' / name
+    return package_folder('face_recognition_models', label) / 'models' / name
 
 
 def load_recognition(path: Path | None = None) -> RecognitionNet:
     """dlib's face recognition network, frozen and in evaluation mode, of its file ``path``; None: that of the package.
 
-    Raises InputError where the package is not installed, or the file is not what dlib wrote.
+    Raises InputError where the package is not installed, or the file is not the one that dlib's author published.
     """
     path = path or dlib_file(RECOGNITION_FILE, 'face recognition')
+    content = path.read_bytes() if path.is_file() else b''
+    if hashlib.sha256(content).hexdigest() != RECOGNITION_HASH:
+        raise InputError(f'{path}: not dlib\'s face recognition network, or damaged; install face-recognition-models '
+                         'again')
     network = RecognitionNet()
-    try:
-        _fill(network, _DlibReader(path.read_bytes()).weights())
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path}: not dlib\'s face recognition network ({error}); install face-recognition-models '
-                         'again') from error
+    _fill(network, content)
     return network.eval().requires_grad_(False)
 
 
-def _fill(network: RecognitionNet, weights: list[np.ndarray]) -> None:
+def _fill(network: RecognitionNet, content: bytes) -> None:
     """Each convolution's weights and biases, then the factor and the offset of its channels; at the end the matrix."""
     layers = [module for module in network.modules() if isinstance(module, torch.nn.Conv2d)]
-    if len(weights) != 2 * len(layers) + 1:
-        raise ValueError(f'{len(weights)} layers with weights instead of {2 * len(layers) + 1}')
-    for layer, convolution, affine in zip(layers, weights[::2], weights[1::2]):
-        channels = torch.Size([layer.out_channels])
-        factor, offset = _split(affine, channels, channels)
-        weight, bias = _split(convolution, layer.weight.shape, channels)
-        layer.weight.data = weight * factor.view(-1, 1, 1, 1)
+    matrix = network.embed.weight.T
+    sizes = [size for layer in layers
+             for size in ((layer.weight.numel() + layer.out_channels, 1), (2 * layer.out_channels, 1))]
+    *tensors, numbers = _tensors(content, [*sizes, tuple(matrix.shape)])
+    for layer, convolution, affine in zip(layers, tensors[::2], tensors[1::2]):
+        weight, bias = convolution.split([layer.weight.numel(), layer.out_channels])
+        factor, offset = affine.chunk(2)
+        layer.weight.data = weight.view_as(layer.weight) * factor.view(-1, 1, 1, 1)
         layer.bias = torch.nn.Parameter(bias * factor + offset)
-    matrix, = _split(weights[-1], network.embed.weight.T.shape)
-    network.embed.weight.data = matrix.T.contiguous()
+    network.embed.weight.data = numbers.view_as(matrix).T.contiguous()
 
 
-def _split(numbers: np.ndarray, *shapes: torch.Size) -> list[torch.Tensor]:
-    """One after the other; ValueError where there are more or fewer numbers, or one is not finite."""
-    if len(numbers) != sum(shape.numel() for shape in shapes):
-        raise ValueError(f'a layer of {len(numbers)} numbers instead of {sum(shape.numel() for shape in shapes)}')
-    if not np.isfinite(numbers).all():
-        raise ValueError('a weight that is not finite')
-    parts = torch.from_numpy(numbers.copy()).split([shape.numel() for shape in shapes])
-    return [part.view(shape) for part, shape in zip(parts, shapes)]
+def _tensors(content: bytes, sizes: list[tuple[int, ...]]) -> Iterator[torch.Tensor]:
+    """The numbers of the next dlib tensors of so many samples and channels: float32 (samples * channels,).
 
-
-class _DlibReader:
-    """Reads what dlib's ``serialize`` wrote of this network, from the input on: before it are versions and the loss.
-
-    Whole numbers are a byte, the count of those that follow, its highest bit the sign, and then these, lowest first;
-    floating-point numbers two whole ones, mantissa and exponent; tensors a version, four sizes and float32 numbers.
-    A layer is its name, what it holds, three flags and three tensors, empty in a file for use.
+    dlib writes of a tensor its version, 2, the four sizes and the numbers. What stands between is not needed.
     """
+    place = content.index(INPUT_LAYER)
+    for samples, channels in sizes:
+        head = b''.join(map(_whole_number, (2, samples, channels, 1, 1)))
+        start = content.index(head, place) + len(head)
+        place = start + 4 * samples * channels
+        yield torch.frombuffer(bytearray(content[start:place]), dtype=torch.float32)
 
-    def __init__(self, content: bytes):
-        self.content = content
-        self.place = content.index(INPUT_LAYER) + len(INPUT_LAYER)
 
-    def weights(self) -> list[np.ndarray]:
-        """The numbers of each layer that has any, from the input on."""
-        self.skip(6 + 2)  # mean of red, green and blue; height and width
-        found = []
-        while self.place < len(self.content):
-            name = self.take(self.number()).decode('ascii', 'replace')
-            if name not in LAYERS:
-                raise ValueError(f'unknown layer {name[:20]!r} before byte {self.place}')
-            numbers = LAYERS[name]
-            if numbers is not None:
-                self.skip(numbers[0])
-                found.append(self.tensor())
-                self.skip(numbers[1])
-            elif 'pool' in name:
-                self.skip(POOLING_NUMBERS)
-            self.take(3)
-            for _ in range(3):
-                self.tensor()
-            if len(found) == 1:
-                self.skip(1)  # the first layer ends with how many images it makes of one
-        return found
-
-    def take(self, number: int) -> bytes:
-        if not 0 <= number <= len(self.content) - self.place:
-            raise ValueError(f'ends before its layers do, at byte {self.place}')
-        self.place += number
-        return self.content[self.place - number:self.place]
-
-    def number(self) -> int:
-        head, = self.take(1)
-        magnitude = int.from_bytes(self.take(head & 0x7F), 'little')
-        return -magnitude if head & 0x80 else magnitude
-
-    def skip(self, numbers: int) -> None:
-        for _ in range(numbers):
-            self.number()
-
-    def tensor(self) -> np.ndarray:
-        _, samples, channels, height, width = (self.number() for _ in range(5))
-        return np.frombuffer(self.take(4 * samples * channels * height * width), '<f4')
+def _whole_number(number: int) -> bytes:
+    """As dlib writes it: how many bytes follow, and these, the lowest first."""
+    length = (number.bit_length() + 7) // 8
+    return bytes([length]) + number.to_bytes(length, 'little')

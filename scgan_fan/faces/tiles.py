@@ -63,13 +63,5 @@ def move(face: Face, scale: float, shift: tuple[float, float]) -> Face:
 
 def best_of_each(faces: list[Face]) -> list[Face]:
     """The faces that no surer one overlaps, the surest first (non-maximum suppression)."""
-    boxes = np.array([face.box for face in faces]).reshape(-1, 4)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    order, kept = np.argsort([-face.score for face in faces], kind='stable'), []
-    while len(order):
-        best, order = order[0], order[1:]
-        kept.append(faces[best])
-        corners = np.maximum(boxes[best, :2], boxes[order, :2]), np.minimum(boxes[best, 2:], boxes[order, 2:])
-        shared = (corners[1] - corners[0]).clip(0).prod(axis=1)
-        order = order[shared < SAME_FACE * (areas[best] + areas[order] - shared)]
-    return kept
+    boxes = [(left, top, right - left, bottom - top) for left, top, right, bottom in (face.box for face in faces)]
+    return [faces[index] for index in cv2.dnn.NMSBoxes(boxes, [face.score for face in faces], 0, SAME_FACE)]

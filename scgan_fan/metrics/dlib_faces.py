@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from scgan_fan.extras import import_extra
+from scgan_fan.faces.detectors import dlib_hog
 from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file
 from scgan_fan.metrics.validation import metric
 
@@ -41,12 +42,7 @@ def calculate_detection(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
         1.0 or 0.0.
     """
     larger = cv2.resize(img[..., ::-1], None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
-    return float(len(_detector()(larger)) > 0)
-
-
-@functools.cache
-def _detector():
-    return _dlib().get_frontal_face_detector()
+    return float(len(dlib_hog.load()(larger)) > 0)
 
 
 def descriptor(image: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import torch
 
-from scgan_fan.checkpoint import read_checkpoint
+from scgan_fan.checkpoint import load_part
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.extras import import_extra
@@ -159,9 +159,6 @@ def _facenet(weights: str | None) -> torch.nn.Module:
     if weights is None:
         raise InputError('metric: network: facenet needs weights: the file that facenet-pytorch publishes; or take '
                          'dlib')
-    network, given = package.InceptionResnetV1(), read_checkpoint(weights)
-    missing = sorted(network.state_dict().keys() - given.keys())
-    if missing:
-        raise InputError(f'{weights}: not the weights of FaceNet: {missing[0]} is not in it')
-    network.load_state_dict({name: given[name] for name in network.state_dict()})  # without the classifier's
+    network = package.InceptionResnetV1()
+    load_part(network, weights, 'the weights of FaceNet')  # without the classifier's
     return network.eval().requires_grad_(False).to(device_in_use())

@@ -17,7 +17,6 @@ import numpy as np
 
 from scgan_fan.errors import InputError
 
-TORCH_NUMBERS = {'torch.Float': 'f', 'torch.Double': 'd'}
 FIRST_PIXEL = 0.5  # from counting at pixel centres from 1 to pixel i covering i to i + 1
 
 
@@ -54,35 +53,17 @@ def _parse_pts(data: bytes) -> np.ndarray:
 
 
 def _parse_t7(data: bytes) -> np.ndarray:
-    file = io.BytesIO(data)
-    kind = _torch_class(file).removesuffix('Tensor')
-    dimensions, = _unpack(file, 'i')
-    sizes, strides = _unpack(file, f'{dimensions}q'), _unpack(file, f'{dimensions}q')
-    offset, = _unpack(file, 'q')
-    if not 1 <= dimensions <= 2 or _torch_class(file) != f'{kind}Storage':
+    """The numbers of a storage, at the file's end, as the tensor that stands before it lays them out."""
+    kind, number = ('Float', '<f4') if b'torch.FloatTensor' in data else ('Double', '<f8')
+    tensor, storage = f'torch.{kind}Tensor'.encode(), f'torch.{kind}Storage'.encode()
+    layout = f'<3i3si{len(tensor)}s i5q 3i3si{len(storage)}s q'  # each object: kind, number, version, class, content
+    size = struct.calcsize(layout)
+    _, _, _, _, _, outer, dimensions, rows, columns, down, across, first, *_, inner, count = struct.unpack(
+        layout, data[:size])
+    if (outer, dimensions, inner) != (tensor, 2, storage):
         raise ValueError('not a tensor of landmarks')
-    count, = _unpack(file, 'q')
-    values = np.array(_unpack(file, f'{count}{TORCH_NUMBERS[kind]}'))
-    places = sum(stride * axis for stride, axis in zip(strides, np.indices(sizes)))
-    return values[offset - 1 + places]
-
-
-def _torch_class(file) -> str:
-    """The name of the Lua Torch object that starts here."""
-    kind, _ = _unpack(file, 'ii')
-    if kind != 4:
-        raise ValueError('not a tensor')
-    version = _string(file)
-    return _string(file) if version.startswith('V ') else version
-
-
-def _string(file) -> str:
-    return _unpack(file, f'{_unpack(file, "i")[0]}s')[0].decode()
-
-
-def _unpack(file, layout: str) -> tuple:
-    layout = f'<{layout}'
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))
+    places = first - 1 + down * np.arange(rows)[:, None] + across * np.arange(columns)
+    return np.frombuffer(data, number, count, size)[places]
 
 
 READERS = {'.t7': _parse_t7, '.pts': _parse_pts, '.mat': _parse_mat}  # in this order where there are several

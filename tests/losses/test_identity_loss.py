@@ -65,6 +65,6 @@ def test_larger_faces(loss, faces):
 def test_mistakes(loss, faces, monkeypatch):
     with pytest.raises(InputError, match=r'IdentityLoss: faces of \(2, 3, 64, 64\) and \(2, 3, 32, 64\)'):
         loss(faces[0], faces[1][:, :, :32])
-    monkeypatch.setattr('scgan_fan.faces.recognition_weights.find_spec', lambda name: None)
+    monkeypatch.setattr('scgan_fan.extras.find_spec', lambda name: None)
     with pytest.raises(InputError, match='pip install face-recognition-models'):
         IdentityLoss()

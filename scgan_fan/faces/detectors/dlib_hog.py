@@ -3,7 +3,7 @@ import functools
 
 import numpy as np
 
-from scgan_fan.errors import InputError
+from scgan_fan.extras import import_extra
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import find_in_tiles
 
@@ -13,15 +13,7 @@ OVERLAP = 240  # a face of two windows, and some surroundings
 
 
 def find(image: np.ndarray, min_face: float) -> list[Face]:
-    """The faces in a photograph.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: side of the smallest crop that is wanted, pixels. It takes four times as long for half of the size.
-
-    Raises:
-        InputError: dlib is not installed.
-    """
+    """The faces in a photograph. It takes four times as long for half of ``min_face``."""
     return find_in_tiles(image, WINDOW / min_face, _detect, TILE, OVERLAP)
 
 
@@ -33,9 +25,5 @@ def _detect(image: np.ndarray) -> list[Face]:
 
 @functools.cache
 def load():
-    """The detector. Raises InputError where dlib is not installed."""
-    try:
-        import dlib
-    except ImportError as error:
-        raise InputError('detector dlib: dlib is not installed; pip install dlib-bin') from error
-    return dlib.get_frontal_face_detector()
+    """The detector."""
+    return import_extra('dlib', 'detector dlib', 'dlib-bin').get_frontal_face_detector()

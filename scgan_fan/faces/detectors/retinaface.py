@@ -5,9 +5,10 @@ import cv2
 import numpy as np
 import torch
 
-from scgan_fan.checkpoint import load_weights, package_folder
+from scgan_fan.checkpoint import load_weights
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
+from scgan_fan.extras import package_folder
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.tiles import best_of_each
 
@@ -20,7 +21,7 @@ SURE = 0.8  # facexlib's threshold
 
 def find_weights() -> Path:
     """Its file where facexlib or torch would have put it. Raises InputError where it is in neither place."""
-    places = (package_folder('facexlib') / 'weights' / FILE,
+    places = (package_folder('facexlib', 'detector retinaface') / 'weights' / FILE,
               Path(torch.hub.get_dir()) / 'checkpoints' / FILE)
     found = next((place for place in places if place.is_file()), None)
     if found is None:
@@ -31,7 +32,7 @@ def find_weights() -> Path:
 
 @cached_on_device
 def load(weights: Path):
-    """The network, on the device in use. Raises InputError where the weights are of another."""
+    """The network, on the device in use."""
     from facexlib.detection.retinaface import RetinaFace
     network = RetinaFace(network_name='resnet50', device=device_in_use())
     load_weights(network, weights, 'RetinaFace')
@@ -40,17 +41,9 @@ def load(weights: Path):
 
 @torch.inference_mode()
 def find(image: np.ndarray, min_face: float, weights: Path) -> list[Face]:
-    """The faces in a photograph, of any size.
+    """The faces in a photograph, whatever ``min_face``; ``weights``: from ``find_weights``, or another file.
 
     What facexlib's ``detect_faces`` does, without torchvision's compiled operators, which a CPU's PyTorch may lack.
-
-    Args:
-        image: ``uint8`` RGB (height, width, 3).
-        min_face: makes no difference.
-        weights: from ``find_weights``, or another file.
-
-    Raises:
-        InputError: the weights are of another network.
     """
     from facexlib.detection.retinaface_utils import PriorBox, decode, decode_landm
     network = load(weights)
