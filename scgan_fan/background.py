@@ -29,15 +29,9 @@ def enlarge_bicubic(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def load_upsampler(name: str, device: torch.device) -> Upsampler:
-    """What enlarges the background.
+    """What enlarges the background: ``bicubic``, or the network in a file (Real-ESRGAN, SwinIR, HAT, ...).
 
-    Args:
-        name: ``bicubic``, or a weight file that spandrel reads (Real-ESRGAN, SwinIR, HAT, ...). A network of another
-            scale than the one asked for is followed by a resize.
-        device: where the network runs.
-
-    Raises:
-        InputError: no such file, spandrel is not installed or does not know it, or it is no network that enlarges RGB.
+    One of another scale than the one asked for is followed by a resize. Device and errors: see ``load_spandrel``.
     """
     if name == 'bicubic':
         return enlarge_bicubic

@@ -16,14 +16,8 @@ ALIGNED = np.array([(192.98, 239.95), (318.90, 240.19), (256.63, 314.02), (201.2
 
 
 class LargeFaceRestorer:
-    """A network that restores faces of ``SIZE`` pixels.
-
-    Args:
-        path: weights that spandrel reads.
-        device: where it runs.
-
-    Raises:
-        InputError: no such file, spandrel is not installed or does not know it, or it does not restore RGB faces.
+    """A network that restores faces of ``SIZE`` pixels. File, device and errors: see ``load_spandrel``; InputError also
+    where it does something else.
     """
 
     size = SIZE

@@ -24,8 +24,7 @@ class LRGANReleasedDegrader(nn.Module):
     open whether the channels share the pixel's Gaussian; here they do.
 
     Args:
-        size: height and width of the sharp face, a multiple of 16.
-        scale: how many times smaller the result is: 1, 2, 4, 8 or 16.
+        size, scale: as DegradationNet's.
         width: share of the released 64 channels.
     """
 
@@ -47,9 +46,7 @@ class LRGANReleasedDegrader(nn.Module):
         self.body.extend((nn.Conv2d(channels, 3, 3, padding=1), nn.Tanh()))
 
     def forward(self, images: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """Degrade faces: (batch, 3, size, size), RGB in [-1, 1], and standard normal noise (batch, size * size) ->
-        (batch, 3, size / scale, size / scale), RGB in [-1, 1].
-        """
+        """As DegradationNet's; noise: (batch, size * size)."""
         check_size(self, images)
         return self.body(images + self.noise_weight * noise.view(-1, 1, self.size, self.size))
 

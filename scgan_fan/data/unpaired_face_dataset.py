@@ -44,16 +44,9 @@ class UnpairedBlock(PairBlock):
 class UnpairedFaceDataset(RandomFaceDataset):
     """Training pairs of an HR face and an LR face drawn at random (papers.md section 2.7, "LR sampling").
 
-    ``dataset[position]`` takes the position in the epoch, which an enlarged epoch counts beyond ``len(dataset)``. The
-    HR face is number ``position % len(dataset)``. The LR faces are shuffled, dealt out, and shuffled anew when all have
-    been: each is seen equally often. What is drawn depends on seed, epoch and position only, and so not on the workers.
-
-    Items: ``gt`` float32 (3, gt_size, gt_size) and ``lq`` float32 (3, gt_size / scale, gt_size / scale), RGB in
-    [-1, 1]; ``gt_path`` and ``lq_path``, their keys; with ``heatmaps``, ``heatmaps`` float32 (maps, height, width) of
-    ``gt`` as it is, mirrored or not.
-
-    Raises InputError: it is to validate or to test; an option is wrong or names no images, or ``heatmaps`` are of other
-    faces; reading an item, for a bad image or a wrong size.
+    Positions, items and errors are those of PairedFaceDataset, but ``lq_path`` is another face's key, and it is an
+    error to validate or to test. The HR face is number ``position % len(dataset)``. The LR faces are shuffled, dealt
+    out, and shuffled anew when all have been: each is seen equally often.
     """
 
     block = UnpairedBlock

@@ -62,8 +62,7 @@ def calculate_nme(landmarks: torch.Tensor, landmarks2: torch.Tensor, normalizer:
 
     Args:
         landmarks, landmarks2: found and true, (68, 2) in pixels.
-        normalizer: ``box``, the root of the area of the true landmarks' box, or ``inter_ocular``, the distance of the
-            outer eye corners.
+        normalizer: see ``faces.landmarks.normalized_mean_error``.
         kwargs: ``yaw``, [least, most] degrees without sign: only faces whose true landmarks are turned by so much
             (``pose.yaw``); whatever else the option block holds.
 

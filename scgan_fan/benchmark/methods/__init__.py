@@ -1,7 +1,7 @@
 """The kinds of methods that a benchmark's option file can name.
 
 ``build(name, block, size, device)`` makes one from its block of the option file; ``KINDS`` has its ``type``. A new kind
-is a class derived from ``base.Method``, whose constructor has its options, and its line in ``KINDS``.
+is a class derived from ``base.Method``, whose fields are its options, and its line in ``KINDS``.
 """
 from typing import Any
 

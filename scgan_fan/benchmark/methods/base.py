@@ -1,5 +1,6 @@
 """What every way to restore a face has in common."""
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from scgan_fan.benchmark.image_set import Faces
 from scgan_fan.data.degradations import downsample
 
 Resize = Literal['bicubic', 'bilinear', 'area']
-GIVEN = ('owner', 'size', 'device')  # what a method is told; the other arguments are options
+GIVEN = ('owner', 'size', 'device')  # what a method is told; the other fields are options
 
 
 def resize(images: np.ndarray, size: int, mode: str) -> np.ndarray:
@@ -22,24 +23,18 @@ def resize(images: np.ndarray, size: int, mode: str) -> np.ndarray:
     return np.stack([downsample(image, size, mode) for image in images])
 
 
+@dataclass(kw_only=True, eq=False)
 class Method:
-    """A way to restore faces.
-
-    Args:
-        owner: of its options, for errors.
-        size: height and width of the result, pixels.
-        device: where networks run.
+    """A way to restore faces; the fields of a subclass are its options.
 
     Calling it with ``Faces`` gives ``uint8`` RGB (N, size, size, 3). Both may raise NotRun where a file is not there,
     and InputError for wrong options, files of another kind, or damaged ones.
     """
 
-    competes = True  # false: shown for comparison, never called the best
-
-    def __init__(self, owner: str, size: int, device: torch.device):
-        self.owner = owner
-        self.size = size
-        self.device = device
+    competes: ClassVar = True  # false: shown for comparison, never called the best
+    owner: str  # of the options, for errors
+    size: int  # height and width of the result, pixels
+    device: torch.device  # where networks run
 
     def protocol(self) -> str:
         """What it does, in one line."""

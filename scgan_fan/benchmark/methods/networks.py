@@ -2,6 +2,7 @@
 
 Weights are loaded without running code that their files might carry.
 """
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Annotated, Literal
 from urllib.error import URLError
@@ -23,21 +24,17 @@ from scgan_fan.schema_types import Count, interval
 from scgan_fan.shipped import find_weights
 
 
+@dataclass(kw_only=True, eq=False)
 class _Network(Method):
-    """A network between two resizes, so that one for other sizes is compared fairly.
+    """A network between two resizes, so that one for other sizes is compared fairly."""
 
-    Options: ``weights``, a file or the name of a shipped network; ``input_size``, the side that the face is brought to
-    before the network (default: none, the face as it is) by ``input_resize``. A result that is not of the benchmark's
-    size is brought there by ``output_resize``.
-    """
+    weights: str  # a file or the name of a shipped network
+    input_size: Count | None = None  # the side that the face is brought to before it; None: the face as it is
+    input_resize: Resize = 'bicubic'  # how
+    output_resize: Resize = 'area'  # how a result that is not of the benchmark's size is brought there
 
-    def __init__(self, weights: str, input_size: Count | None = None, input_resize: Resize = 'bicubic',
-                 output_resize: Resize = 'area', **given):
-        super().__init__(**given)
-        self.weights = require_file(find_weights(weights))
-        self.input_size = input_size
-        self.input_resize = input_resize
-        self.output_resize = output_resize
+    def __post_init__(self):
+        self.file = require_file(find_weights(self.weights))
 
     def describe(self) -> str:
         """Which network, of which file."""
@@ -60,24 +57,22 @@ class _Network(Method):
         return resize(restored.permute(0, 2, 3, 1).cpu().numpy(), self.size, self.output_resize)
 
 
+@dataclass(kw_only=True, eq=False)
 class RegisteredNetwork(_Network):
-    """A network of BasicSR's registry, this package's among them.
+    """A network of BasicSR's registry, this package's among them."""
 
-    Options, besides ``_Network``'s: ``network`` (``type`` and constructor arguments, as in a training file),
-    ``param_key`` (default: ``params_ema`` where it is there, else ``params``), ``value_range`` of its images ([-1, 1]
-    or [0, 1]) and their ``channels``.
-    """
+    network: dict  # type and constructor arguments, as in a training file
+    param_key: str | None = None  # default: params_ema where it is there, else params
+    value_range: Annotated[tuple, interval(-1, 1)] = (-1, 1)  # of its images, or [0, 1]
+    channels: Literal['rgb', 'bgr'] = 'rgb'
 
-    def __init__(self, network: dict, param_key: str | None = None,
-                 value_range: Annotated[tuple, interval(-1, 1)] = (-1, 1), channels: Literal['rgb', 'bgr'] = 'rgb',
-                 **given):
-        super().__init__(**given)
-        self.low, high = value_range
+    def __post_init__(self):
+        super().__post_init__()
+        self.low, high = self.value_range
         self.span = high - self.low
-        self.channels = channels
-        self.network = self._build(network)
-        self.entry, _ = load_weights(self.network, self.weights, self.owner, param_key)
-        self.network.to(self.device).eval().requires_grad_(False)
+        self.module = self._build(self.network)
+        self.entry, _ = load_weights(self.module, self.file, self.owner, self.param_key)
+        self.module.to(self.device).eval().requires_grad_(False)
 
     def _build(self, block: dict) -> torch.nn.Module:
         check_choice(f'{self.owner}: network: type', block.get('type'), [name for name, _ in ARCH_REGISTRY])
@@ -87,7 +82,7 @@ class RegisteredNetwork(_Network):
             raise InputError(f'{self.owner}: network: {error}; see the arguments of {block["type"]}') from error
 
     def describe(self) -> str:
-        return (f'{type(self.network).__name__} of {self.weights.name} ({self.entry}), '
+        return (f'{type(self.module).__name__} of {self.file.name} ({self.entry}), '
                 f'{self.channels.upper()} in [{self.low:g}, {self.low + self.span:g}]')
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -96,7 +91,7 @@ class RegisteredNetwork(_Network):
 
     def run(self, images: torch.Tensor) -> torch.Tensor:
         """The network on images in its own range and channel order."""
-        return self.network(images)
+        return self.module(images)
 
     def _reorder(self, images: torch.Tensor) -> torch.Tensor:
         return images.flip(1) if self.channels == 'bgr' else images
@@ -107,12 +102,12 @@ class RestorerNetwork(_Network):
     file that ``network_loader.load_restorer`` reads.
     """
 
-    def __init__(self, **given):
-        super().__init__(**given)
-        self.restorer = load_restorer(self.weights).to(self.device)  # of an ONNX file nothing is moved
+    def __post_init__(self):
+        super().__post_init__()
+        self.restorer = load_restorer(self.file).to(self.device)  # of an ONNX file nothing is moved
 
     def describe(self) -> str:
-        return f'{self.restorer.name} of {self.weights.name}'
+        return f'{self.restorer.name} of {self.file.name}'
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (self.restorer(images * 2 - 1) + 1) / 2
@@ -123,12 +118,12 @@ class SpandrelNetwork(_Network):
     licences restrict use where ``spandrel_extra_arches`` is installed.
     """
 
-    def __init__(self, **given):
-        super().__init__(**given)
-        self.network = load_spandrel(self.weights, self.device, self.owner)
+    def __post_init__(self):
+        super().__post_init__()
+        self.network = load_spandrel(self.file, self.device, self.owner)
 
     def describe(self) -> str:
-        return (f'{self.network.architecture.name} x{self.network.scale} of {self.weights.name}, read by spandrel '
+        return (f'{self.network.architecture.name} x{self.network.scale} of {self.file.name}, read by spandrel '
                 f'{metadata.version("spandrel")}')
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -138,14 +133,14 @@ class SpandrelNetwork(_Network):
 class DFDNet(RegisteredNetwork):
     """BasicSR's DFDNet (ECCV 2020), which is told where eyes, nose and mouth are.
 
-    Options: RegisteredNetwork's. The parts are found by the package's own fan64 in the network's input, reduced to
+    The parts are found by the package's own fan64 in the network's input, reduced to
     64 pixels. ``network: dict_path`` is the file of the dictionary of parts; ``input_size`` must be 512.
     """
 
     side = 512  # pixels: DFDNet knows no other
 
-    def __init__(self, **given):
-        super().__init__(**given)
+    def __post_init__(self):
+        super().__post_init__()
         if self.input_size != self.side:
             raise InputError(f'{self.owner}: input_size: DFDNet takes {self.side} pixels')
         fan, self.fan_size = load_fan('fan64')
@@ -166,7 +161,7 @@ class DFDNet(RegisteredNetwork):
         small = torch.nn.functional.interpolate((images - self.low) / self.span, (self.fan_size, self.fan_size),
                                                 mode='area')
         landmarks = decode_heatmaps(self.fan(small)[-1], self.fan.stem_stride)[0] * (self.side / self.fan_size)
-        return torch.cat([self.network(image[None], part_boxes(points)) for image, points in zip(images, landmarks)])
+        return torch.cat([self.module(image[None], part_boxes(points)) for image, points in zip(images, landmarks)])
 
 
 # iBUG-68 points of each part, and the least half side of its box, pixels of 512 (DFDNet's official code)

@@ -1,5 +1,6 @@
 """Methods that need no network: interpolation, another program's images, and the two ends, truth and noise."""
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,12 +9,11 @@ from scgan_fan.benchmark.methods.base import Method, Resize, resize
 from scgan_fan.data.image_source import open_source
 
 
+@dataclass(kw_only=True, eq=False)
 class Interpolation(Method):
     """Enlarge by ``mode``, see ``resize``."""
 
-    def __init__(self, mode: Resize, **given):
-        super().__init__(**given)
-        self.mode = mode
+    mode: Resize
 
     def protocol(self) -> str:
         kernel = {'bicubic': 'bicubic, a = -0.5, antialiased', 'bilinear': 'bilinear, antialiased', 'area': 'area'}
@@ -23,26 +23,26 @@ class Interpolation(Method):
         return resize(faces.lq, self.size, self.mode)
 
 
+@dataclass(kw_only=True, eq=False)
 class Folder(Method):
-    """Images that another program restored, under the names of the dataset's.
+    """Images that another program restored, under the names of the dataset's."""
 
-    Options: ``path``, a folder or LMDB; ``output_resize``, how images of another size are brought to the benchmark's.
-    """
+    path: str  # a folder or LMDB
+    output_resize: Resize = 'area'  # how images of another size are brought to the benchmark's
 
-    def __init__(self, path: str, output_resize: Resize = 'area', **given):
-        super().__init__(**given)
-        self.resize = output_resize
-        self.source = open_source(require_file(path))
+    def __post_init__(self):
+        self.source = open_source(require_file(self.path))
         self.numbers = {key: number for number, key in enumerate(self.source.keys)}
 
     def protocol(self) -> str:
-        return f'images of {self.source.path}; where they are not {self.size} px: {self.resize} to {self.size} px'
+        return (f'images of {self.source.path}; where they are not {self.size} px: {self.output_resize} to '
+                f'{self.size} px')
 
     def __call__(self, faces: Faces) -> np.ndarray:
         for key in faces.keys:
             if key not in self.numbers:
                 raise NotRun(f'{self.source.path} has no image called {key}')
-        return np.concatenate([resize(self.source.read(self.numbers[key])[None], self.size, self.resize)
+        return np.concatenate([resize(self.source.read(self.numbers[key])[None], self.size, self.output_resize)
                                for key in faces.keys])
 
 
