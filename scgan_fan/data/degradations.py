@@ -55,15 +55,13 @@ class Degradation(ColourChange):
             image = blur(image, kernel_sigma(_draw_whole(self.blur_kernel, rng)))
         if self.blur_sigma:
             image = blur(image, rng.uniform(*self.blur_sigma))
-        image = downsample(image, size, self._draw_mode(rng))
+        drawn = ('bilinear', 'bicubic')[rng.integers(2)] if self.downsampling == 'random' else self.downsampling
+        image = downsample(image, size, drawn)
         if self.noise:
             image = add_noise(image, rng.uniform(*self.noise), rng)
         if self.jpeg:
             image = compress(image, _draw_whole(self.jpeg, rng))
         return image
-
-    def _draw_mode(self, rng: np.random.Generator) -> str:
-        return ('bilinear', 'bicubic')[rng.integers(2)] if self.downsampling == 'random' else self.downsampling
 
 
 def _draw_whole(interval: tuple, rng: np.random.Generator) -> int:

@@ -206,7 +206,8 @@ class Geometry:
     def picture(self) -> np.ndarray:
         """Both mean faces, and their greys laid over each other as they lie and registered: ``uint8`` RGB."""
         similarity = np.log(self.placing.scale), self.placing.x, self.placing.y
-        hr, lr = (_stretch(cv2.cvtColor(face.picture, cv2.COLOR_RGB2GRAY)) for face in (self.hr, self.lr))
+        greys = (cv2.cvtColor(face.picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for face in (self.hr, self.lr))
+        hr, lr = (cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX) for grey in greys)
         registered = np.nan_to_num(move_back(lr, similarity))
         return comparison([{'mean HR': self.hr.picture, 'mean LR': self.lr.picture,
                             'HR red, LR cyan': _lay_over(hr, lr), 'registered': _lay_over(hr, registered)}])
@@ -217,10 +218,6 @@ def _judge_light(text: str, differs: bool, limit: str) -> Finding:
         return Finding(text)
     return Finding(f'{text}; differs by more than {limit}', 'networks learn to change it; were the photographs of one '
                    'set converted differently, or taken in another light?')
-
-
-def _stretch(grey: np.ndarray) -> np.ndarray:
-    return cv2.normalize(grey.astype(np.float32), None, 0, 255, cv2.NORM_MINMAX)
 
 
 def _lay_over(first: np.ndarray, second: np.ndarray) -> np.ndarray:

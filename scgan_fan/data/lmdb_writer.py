@@ -11,6 +11,7 @@ It is whole or not there (``scgan_fan.data.whole_folder``). Images are taken in 
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import multiprocessing
 import os
@@ -92,8 +93,12 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     if folder.is_finished(overwrite):
         return None
     cv2.setNumThreads(0)  # a fork of a process in which OpenCV's threads run may hang
-    with folder.aside() as part, multiprocessing.Pool(workers, _quiet_worker) as pool:
-        return _store(part, zip(jobs, _encode_all(pool, jobs)), len(jobs))
+    quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is the main process's business
+    with folder.aside() as part, multiprocessing.Pool(workers, signal.signal, quiet) as pool:
+        # in portions: without them fast processes would fill the memory before a slow disk
+        portions = (pool.imap(_encode, jobs[start:start + PORTION], chunksize=8)
+                    for start in range(0, len(jobs), PORTION))
+        return _store(part, zip(jobs, itertools.chain.from_iterable(portions)), len(jobs))
 
 
 def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
@@ -128,12 +133,6 @@ def _fingerprint(jobs: list[Job]) -> str:
     inputs = [(*dataclasses.astuple(job), os.path.getsize(job.path) if os.path.exists(job.path) else None)
               for job in jobs]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-
-
-def _encode_all(pool, jobs: list[Job]) -> Iterator[Outcome]:
-    """In portions: without them fast processes would fill the memory before a slow disk."""
-    for start in range(0, len(jobs), PORTION):
-        yield from pool.imap(_encode, jobs[start:start + PORTION], chunksize=8)
 
 
 def _store(part: Path, results: Iterator[tuple[Job, Outcome]], count: int) -> Summary:
@@ -173,10 +172,6 @@ def _put(environment: lmdb.Environment, key: str, value: bytes) -> None:
 
 def _write_lines(path: Path, lines: list[str]) -> None:
     path.write_text(''.join(f'{line}\n' for line in lines), encoding='utf-8', errors='surrogateescape', newline='')
-
-
-def _quiet_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
 
 
 def _encode(job: Job) -> Outcome:

@@ -6,7 +6,7 @@ from scgan_fan.device import device_in_use
 from scgan_fan.faces.crop import MARGIN, Crop, Face, crop_box, tilt
 from scgan_fan.faces.fan_weights import shared_fan
 from scgan_fan.faces.landmarks import decode_heatmaps
-from scgan_fan.faces.paste import cut_levelled, round_square
+from scgan_fan.faces.paste import cut_crop
 
 # Sides of what FAN sees / of the crop: with some room, for it cannot put a landmark outside, but does not mind a face
 # that is smaller than in training.
@@ -72,12 +72,10 @@ def _look(image: np.ndarray, crops: list[Crop]) -> tuple[np.ndarray, np.ndarray]
     """What ``find_landmarks`` returns, of one look at each crop."""
     fan, size = shared_fan('fan64')
     found, peaks = [np.zeros((0, 68, 2), np.float32)], [np.zeros(0, np.float32)]
-    whole = [round_square((crop.x, crop.y, crop.side)) for crop in crops]
-    squares = [Crop(x, y, side, crop.angle) for (x, y, side), crop in zip(whole, crops)]
+    squares = [crop.rounded() for crop in crops]
     for start in range(0, len(crops), BATCH):
         part = squares[start:start + BATCH]
-        cut = np.stack([cut_levelled(image, place, square.angle, size)
-                        for place, square in zip(whole[start:start + BATCH], part)])
+        cut = np.stack([cut_crop(image, square, size) for square in part])
         images = torch.from_numpy(cut).to(device_in_use()).permute(0, 3, 1, 2).float() / 255
         landmarks, peak = (each.cpu().numpy() for each in decode_heatmaps(fan(images)[-1], fan.stem_stride))
         found.append(np.stack([square.to_photo(points, size) for square, points in zip(part, landmarks)]))

@@ -96,7 +96,6 @@ def _check_places(settings: Settings, records: list[Record]) -> None:
                              f'than {BOXES}')
 
 
-
 def _heading(settings: Settings, records: list[Record]) -> dict:
     """What tells whether a run that was begun is this one; images count by what is known of them, and their bytes."""
     images = hashlib.sha256()
@@ -138,7 +137,6 @@ def _resume(output: Path, records: list[Record]) -> list[list[Candidate]]:
     return [[Candidate(**values) for values in json.loads(line)] for line in lines]
 
 
-
 def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) -> list[Candidate]:
     """The candidates of all images, in their order."""
     outcomes = _resume(output, records)
@@ -176,7 +174,6 @@ def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
     torch.set_num_threads(1)  # the processes are the parallelism
     cv2.setNumThreads(0)
-
 
 
 def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candidate]:
