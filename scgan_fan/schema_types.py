@@ -122,7 +122,7 @@ class Block(BaseModel):
 
 @functools.cache
 def block_of(target, given: tuple[str, ...] = (), more: tuple = ()) -> type[Block]:
-    """The block of the parameters of something callable, and of what sums up a metric.
+    """The block of the parameters of something callable, and of what a metric calls.
 
     Args:
         target: of a class that takes other keywords, too, those of the class above it count as well.
@@ -130,7 +130,8 @@ def block_of(target, given: tuple[str, ...] = (), more: tuple = ()) -> type[Bloc
         more: options beside them, (name, (type, default)).
     """
     fields: dict[str, Any] = dict(more)
-    for source in filter(None, (*_called(target), getattr(target, 'summary', None), getattr(target, 'prepare', None))):
+    parts = (getattr(target, name, None) for name in ('summary', 'prepare', 'looks_by'))  # of a metric
+    for source in filter(None, (*_called(target), *parts)):
         for each in inspect.signature(source).parameters.values():
             if each.name not in ('self', *given) and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
                 fields.setdefault(each.name, (_kind(source, each), ... if each.default is each.empty else each.default))

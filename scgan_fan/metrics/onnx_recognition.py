@@ -1,6 +1,7 @@
 """Embeddings by any face recognition network in an ONNX file: a judge that has taught no network here."""
 import functools
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,8 +13,9 @@ ARCFACE_MEAN, ARCFACE_STD = 127.5, 128.0  # InsightFace's, for networks of ArcFa
 WHOLE = (0.5, 0.5, 1.0)
 
 
-def onnx_embedding(image: np.ndarray, weights: str | None, mean: float | tuple = ARCFACE_MEAN,
-                   std: float | tuple = ARCFACE_STD, colours: str = 'rgb', window: tuple = WHOLE) -> np.ndarray:
+def onnx_embedding(image: np.ndarray, weights: str | None, mean: float | tuple[float, ...] = ARCFACE_MEAN,
+                   std: float | tuple[float, ...] = ARCFACE_STD, colours: Literal['rgb', 'bgr'] = 'rgb',
+                   window: tuple[float, float, float] = WHOLE) -> np.ndarray:
     """What the network says of a face, float32 (numbers,), of length 1.
 
     Args:

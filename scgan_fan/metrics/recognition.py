@@ -47,7 +47,7 @@ def _limit(network: str, threshold: float | None) -> float:
     return threshold or SAME_PERSON[network]
 
 
-@metric(_same_rate, takes_batches=True)
+@metric(_same_rate, takes_batches=True, looks_by=onnx_embedding)
 def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                            **kwargs) -> np.ndarray:
     """Percent of the restored faces that are taken for the person on the true image (SCGAN's Table 7).
@@ -71,7 +71,7 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
     return _both(img, img2, network, weights, kwargs)
 
 
-@metric(_different_rate, takes_batches=True)
+@metric(_different_rate, takes_batches=True, looks_by=onnx_embedding)
 def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                    **kwargs) -> np.ndarray:
     """Percent of the pairs of a restored face and another image's true one, ten for each, that are taken for one
@@ -81,7 +81,7 @@ def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: s
     return _both(img, img2, network, weights, kwargs)
 
 
-@metric(takes_batches=True)
+@metric(takes_batches=True, looks_by=onnx_embedding)
 def calculate_identity(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                        **kwargs) -> float | np.ndarray:
     """Cosine between the embeddings of the restored and of the true face; 1 for the same. Arguments as for
@@ -93,7 +93,7 @@ def _passed(rows: np.ndarray, threshold: float = GATE, **options) -> float:
     return 100 * float((rows >= threshold).mean())
 
 
-@metric(_passed, takes_batches=True)
+@metric(_passed, takes_batches=True, looks_by=onnx_embedding)
 def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
                             **kwargs) -> float | np.ndarray:
     """Percent of the restored faces whose cosine to the true face is at least ``threshold``: the gate of the NTIRE
@@ -112,7 +112,7 @@ def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'd
     return _cosine(img, img2, network, weights, kwargs)
 
 
-@metric(_passed)
+@metric(_passed, looks_by=onnx_embedding)
 def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: str = 'dlib', weights: str | None = None,
                                  **kwargs) -> float:
     """As ``calculate_identity_gate``, against the low-resolution face enlarged bicubically: where the true one is not

@@ -14,10 +14,12 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.schema_types import block_of
 
-METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows')  # what a metric is given, not asked for
+# what a metric and its parts are given, not asked for
+METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows', 'image')
 
 
-def metric(summary: Callable | None = None, prepare: Callable | None = None, takes_batches: bool = False) -> Callable:
+def metric(summary: Callable | None = None, prepare: Callable | None = None, takes_batches: bool = False,
+           looks_by: Callable | None = None) -> Callable:
     """Register a function with BasicSR as a metric.
 
     Args:
@@ -25,9 +27,11 @@ def metric(summary: Callable | None = None, prepare: Callable | None = None, tak
             there is nothing to measure. Default: the mean.
         prepare: ``prepare(**options)`` does what the summary needs and several processes can share out; all call it.
         takes_batches: it also takes N images of one size, (N, height, width, 3), and gives N rows.
+        looks_by: ``looks_by(image, **options)``, which gets options of the metric's block, too.
     """
     def register(function: Any) -> Any:
-        function.summary, function.prepare, function.takes_batches = summary, prepare, takes_batches
+        function.summary, function.prepare, function.looks_by = summary, prepare, looks_by
+        function.takes_batches = takes_batches
         METRIC_REGISTRY.register(function)
         return function
     return register

@@ -89,6 +89,17 @@ def test_an_onnx_file_judges(onnx_file):
     assert calculate_identity(image, image, 'onnx', onnx_file) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.parametrize('name', ['verification', 'verification_control', 'identity', 'identity_gate',
+                                  'identity_gate_real'])
+def test_the_options_of_an_onnx_file_are_known_to_option_files(onnx_file, name):
+    block = {'type': f'calculate_{name}', 'network': 'onnx', 'weights': onnx_file, 'mean': [103.9, 116.8, 123.7],
+             'std': 1, 'colours': 'bgr', 'window': [0.51, 0.34, 1.11]}
+    Metric('it', block)
+    for option, value in (('mean', 'none'), ('std', [1, 'one']), ('colours', 'grb'), ('window', [0.5, 0.5])):
+        with pytest.raises(InputError, match=f'metrics: it: {option}: '):
+            Metric('it', {**block, option: value})
+
+
 def test_onnx_mistakes(drawn, onnx_file, tmp_path):
     def judge(**options):
         calculate_verification(*drawn[:2], **{'network': 'onnx', 'weights': onnx_file, 'threshold': 1, **options})
