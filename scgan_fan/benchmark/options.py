@@ -19,21 +19,21 @@ Blocks = Annotated[dict[str, dict], PlainValidator(_check_blocks)]
 
 
 class BenchmarkFile(Block):
-    """An option file; ``scgan_fan.benchmark`` says what each option is."""
+    """An option file."""
 
     name: str
-    note: str = ''
-    size: Count = 64
-    batch_size: Count = 16
-    resamples: Count = 1000
-    seed: Whole = 0
-    baseline: str = ''
-    page_images: Count = 60
-    datasets: Blocks
-    methods: Blocks
-    metrics: Blocks
-    tsne: dict | None = None
-    published: dict[str, dict[str, dict[str, Number]]] = {}
+    note: str = ''  # what a reader of the results should know
+    size: Count = 64  # height and width of the images that are compared, pixels
+    batch_size: Count = 16  # images that a method restores at once
+    resamples: Count = 1000  # of the bootstrap; a metric's block may ask for another number
+    seed: Whole = 0  # of the bootstrap
+    baseline: str = ''  # the method that others are called better or worse than; default: the first
+    page_images: Count = 60  # images of each dataset to look through in the page
+    datasets: Blocks  # name -> block of a validation dataset, as for training
+    methods: Blocks  # name -> block with a type of methods.KINDS
+    metrics: Blocks  # name -> block as in BasicSR's val: metrics
+    tsne: dict | None = None  # options of neighbours.plot_identities, for a picture of whose faces lie beside whose
+    published: dict[str, dict[str, dict[str, Number]]] = {}  # method -> dataset -> metric -> figure of a paper
 
     @model_validator(mode='after')
     def _names_what_is_there(self):

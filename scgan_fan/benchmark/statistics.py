@@ -45,14 +45,9 @@ class Estimate:
         """The difference to another figure of the same images, which had the same resamples and seed."""
         return Estimate(self.value - other.value, self.resampled - other.resampled)
 
-    def sign(self) -> int:
-        """1 or -1 where the whole interval lies on that side of 0, else 0."""
-        low, high = self.interval
-        return int(low > 0) - int(high < 0)
-
 
 def verdict(difference: Estimate, better: str) -> str:
-    """``better`` or ``worse`` where a difference is sure, else an empty string.
+    """``better`` or ``worse`` where the whole interval of a difference lies on one side of 0, else an empty string.
 
     Args:
         difference: a method's figure minus another's.
@@ -61,5 +56,6 @@ def verdict(difference: Estimate, better: str) -> str:
     >>> verdict(Estimate(0.2, np.array([0.1, 0.2, 0.3])), better='lower')
     'worse'
     """
-    sign = difference.sign() * (1 if better == 'higher' else -1)
-    return {1: 'better', -1: 'worse', 0: ''}[sign]
+    low, high = difference.interval
+    higher, lower = ('better', 'worse') if better == 'higher' else ('worse', 'better')
+    return higher if low > 0 else lower if high < 0 else ''

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from scgan_fan.commands.line import ends_in_one_line, room
+from scgan_fan.commands.line import ends_in_one_line, parser_of, room
 from scgan_fan.data.image_source import open_source
 from scgan_fan.errors import InputError
 from scgan_fan.extras import package_folder
@@ -150,8 +150,7 @@ def compare_sets(hr: list[str], lr: list[str], picture: Path, room_hr: float = 1
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, EXAMPLES)
     parser.add_argument('--download', nargs='*', metavar='FILE', help='fetch weights that are missing: those that are '
                         'named, else all, up to 600 MB')
     parser.add_argument('--hr', nargs='+', metavar='SET', help='sharp faces: folders or .lmdb')

@@ -23,6 +23,7 @@ natural = _numbers(int, lambda value: value >= 0, '0 or more')
 port = _numbers(int, lambda value: 1 <= value <= 65535, 'from 1 to 65535')
 share = _numbers(float, lambda value: 0 <= value <= 1, '0 to 1')
 factor = _numbers(float, lambda value: 0 < value < math.inf, 'a number above 0')
+scale = _numbers(float, lambda value: 1 <= value <= 16, 'from 1 to 16')
 room = _numbers(float, lambda value: 1 <= value < math.inf, 'a number from 1 on')  # side of an image / of its crop
 
 
@@ -34,8 +35,7 @@ def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
         target: what kind of file.
     """
     description, examples = text.split('\n\n')
-    parser = parser_of(description)
-    parser.epilog = f'examples:\n{examples}'
+    parser = parser_of(description, f'examples:\n{examples}')
     parser.add_argument('source', help='checkpoint of this package, released SCGAN or LRGAN checkpoint, bare state '
                         'dict, .safetensors file of one of these, or name of a network that comes with the package; of '
                         'params and params_ema the latter is taken')
@@ -44,9 +44,10 @@ def conversion_parser(text: str, target: str) -> argparse.ArgumentParser:
     return parser
 
 
-def parser_of(text: str | None) -> argparse.ArgumentParser:
-    """The parser of a command, whose ``--help`` shows the text as it is written."""
-    return argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(text: str | None, examples: str | None = None) -> argparse.ArgumentParser:
+    """The parser of a command, whose ``--help`` shows the text as it is written, and examples behind the options."""
+    return argparse.ArgumentParser(description=text, epilog=examples,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def ends_in_one_line(failed: int = 1, stopped: str = 'nothing is left half-written') -> Callable:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scgan_fan.choices import BATCH, DETECTORS, FIDELITY, MIN_FACE, PRECISIONS, VIDEO_SUFFIXES
-from scgan_fan.commands.line import ends_in_one_line, factor, positive, share
+from scgan_fan.commands.line import ends_in_one_line, factor, parser_of, positive, scale, share
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.images import SUFFIXES
@@ -32,8 +32,7 @@ REMEDIES = {'.heic': 'save them as JPEG', '.heif': 'save them as JPEG', '.gif': 
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, epilog=EXAMPLES,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, EXAMPLES)
     add = parser.add_argument
     add('-i', '--input', required=True, type=Path, help='photograph, video, or folder of them')
     add('-o', '--output', default=Path('restored'), type=Path, metavar='OUT', help='folder of the results. Default: '
@@ -71,13 +70,6 @@ def parse_arguments() -> argparse.Namespace:
     add('--batch', type=positive, default=BATCH, metavar='N', help='faces at a time. Default: %(default)s')
     add('--overwrite', action='store_true', help='make results anew that are there already')
     return parser.parse_args()
-
-
-def scale(text: str) -> float:
-    """A number from 1 to 16."""
-    if not 1 <= float(text) <= 16:
-        raise argparse.ArgumentTypeError('must be from 1 to 16')
-    return float(text)
 
 
 @ends_in_one_line(failed=2, stopped='the same command goes on with what is not there yet')

@@ -19,19 +19,14 @@ COLOURS = ('colour', 'brightness', 'contrast')
 
 
 class ColourChange(Block):
-    """Random gains of an image's colours: of each channel, of all together, and of the contrast.
+    """Random gains of an image's colours, of 0.7 to 1.3 where an option is 0.3.
 
     Super-FAN (section 5.2 there, papers.md 5.3) names the three and gives no formulas; these are the usual ones.
-
-    Args, each half the range of a gain (0.3: gains of 0.7 to 1.3; 0: none):
-        colour: of each channel for itself, as FAN is trained.
-        brightness: of all channels.
-        contrast: of the distance from the image's mean, which is one number for all pixels and channels.
     """
 
-    colour: Share = 0
-    brightness: Share = 0
-    contrast: Share = 0
+    colour: Share = 0  # of each channel for itself, as FAN is trained
+    brightness: Share = 0  # of all channels
+    contrast: Share = 0  # of the distance from the image's mean, which is one number for all pixels and channels
 
     def change_colours(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """``uint8`` RGB (height, width, 3) -> the same with its colours changed."""
@@ -43,21 +38,13 @@ class ColourChange(Block):
 
 
 class Augmentation(ColourChange):
-    """A random similarity transform and change of colour; what its block does not name is left as it is.
+    """A random similarity transform and change of colour; what its block does not name is left as it is."""
 
-    Args:
-        flip: mirror half of the faces.
-        scale: [least, most], about the middle.
-        rotation: the largest angle either way, degrees.
-        rotated: share of the faces that are rotated.
-        shift: the furthest either way, pixels of the result.
-    """
-
-    flip: bool = False
-    scale: Annotated[tuple, interval(0.1)] = (1, 1)
-    rotation: Annotated[float, number(0, 180)] = 0
-    rotated: Share = 1
-    shift: Weight = 0
+    flip: bool = False  # mirror half of the faces
+    scale: Annotated[tuple, interval(0.1)] = (1, 1)  # [least, most], about the middle
+    rotation: Annotated[float, number(0, 180)] = 0  # the largest angle either way, degrees
+    rotated: Share = 1  # of the faces, those that are rotated
+    shift: Weight = 0  # the furthest either way, pixels of the result
 
     @property
     def beyond_flip(self) -> list[str]:

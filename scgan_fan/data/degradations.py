@@ -26,22 +26,15 @@ class Degradation(ColourChange):
     for HR of 64 pixels. The paper prints a blur of 0.5 to 8 and no unit; we read it as sigma in pixels of a face of 512
     ([0.5, 8] is the literal reading, which erases a face of 64). With ``blur_kernel``, ``jpeg`` and the colours it is
     the real-world input of Super-FAN (papers.md 5.3), which gives no order: what the camera does to colours comes first
-    here.
-
-    Args; of a pair [least, most] the value is drawn uniformly for each face:
-        blur_kernel: size of the Gaussian's kernel in pixels of HR, whole numbers; Super-FAN 3 to 7, LRGAN's baseline
-            2 to 6. See ``kernel_sigma``.
-        blur_sigma: of the Gaussian instead, in pixels of HR.
-        downsampling: bilinear and bicubic are antialiased, random is one of these two.
-        noise: standard deviation of white Gaussian noise on LR, in units of 1/255.
-        jpeg: quality of LR's compression, whole numbers.
+    here. Of a pair [least, most] the value is drawn uniformly for each face.
     """
 
+    # size of the Gaussian's kernel in pixels of HR; Super-FAN 3 to 7, LRGAN's baseline 2 to 6; see ``kernel_sigma``
     blur_kernel: Annotated[tuple, interval(2, integers=True)] | None = None
-    blur_sigma: Annotated[tuple, interval(0.01)] | None = None
-    downsampling: Downsampling = 'bilinear'
-    noise: Annotated[tuple, interval(0)] | None = None
-    jpeg: Annotated[tuple, interval(1, 100, integers=True)] | None = None
+    blur_sigma: Annotated[tuple, interval(0.01)] | None = None  # of the Gaussian instead, in pixels of HR
+    downsampling: Downsampling = 'bilinear'  # this one and bicubic are antialiased, random is one of these two
+    noise: Annotated[tuple, interval(0)] | None = None  # standard deviation on LR, white and Gaussian, units of 1/255
+    jpeg: Annotated[tuple, interval(1, 100, integers=True)] | None = None  # quality of LR's compression
 
     @model_validator(mode='after')
     def _has_one_blur(self):

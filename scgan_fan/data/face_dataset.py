@@ -33,28 +33,19 @@ class DatasetBlock(LoaderBlock):
 
 
 class PairBlock(DatasetBlock):
-    """Options of the datasets that give HR faces with LR ones.
+    """Options of the datasets that give HR faces with LR ones."""
 
-    Args:
-        dataroot_gt: HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced).
-        scale: HR side / LR side.
-        gt_size: HR height and width, pixels.
-        room_gt: side of the HR images / side of the crop in their middle, which is trained on; what is around it comes
-            into view where a face is shifted, turned or made smaller. 1.3 for what ``scgan-fan prepare --room 1.3`` has
-            made; 1: the image is the crop.
-        augment: changes of HR. None: none.
-        heatmaps: those of the HR faces, written by ``scgan-fan heatmaps``; ``augment`` may then only flip. None:
-            HeatmapLoss draws them.
-        seed: of the draws.
-    """
-
-    dataroot_gt: Paths
-    scale: Count
-    gt_size: Count = 64
+    dataroot_gt: Paths  # HR faces: a folder, an LMDB, or a list of them; square, ``gt_size`` or larger (then reduced)
+    scale: Count  # HR side / LR side
+    gt_size: Count = 64  # HR height and width, pixels
+    # what is around the crop comes into view where a face is shifted, turned or made smaller; 1.3 for what ``scgan-fan
+    # prepare --room 1.3`` has made; 1: the image is the crop
     room_gt: Room = 1
-    augment: Augmentation | None = None
+    augment: Augmentation | None = None  # changes of HR
+    # those of the HR faces, written by ``scgan-fan heatmaps``; ``augment`` may then only flip. None: HeatmapLoss draws
+    # them
     heatmaps: str | None = None
-    seed: Whole = 0
+    seed: Whole = 0  # of the draws
 
     @model_validator(mode='after')
     def _is_divisible(self):

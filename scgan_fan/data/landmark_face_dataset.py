@@ -19,30 +19,18 @@ from scgan_fan.schema_types import Count, Paths, Whole
 
 
 class LandmarkBlock(DatasetBlock):
-    """Options of LandmarkFaceDataset.
+    """Options of LandmarkFaceDataset."""
 
-    Args:
-        dataroot: folder, LMDB, or a list of them. Only images with landmarks are used.
-        landmarks: ``.npz`` or ``.csv`` file, folder of ``.pts`` files, or a list of them, in pixels of the images; see
-            ``scgan_fan.data.landmark_files``.
-        size: height and width.
-        crop: None where every image has this size already; ``fan`` for images of any size: see ``fan_crop``.
-        room: side of the images / side of the crop in their middle, which is reduced to ``size``; the landmarks are
-            in pixels of the whole image. Only without ``crop``.
-        low_resolution: a factor by which each face is downsampled (bilinear, antialiased) and then enlarged again
-            (bilinear), to train Super-FAN's "FAN retrained on bilinear" (its Table 2). None: none.
-        augment: changes of image and landmarks.
-        seed: of the augmentation.
-    """
-
-    dataroot: Paths
-    landmarks: Paths
-    size: Count = 64
-    crop: Literal['fan'] | None = None
-    room: Room = 1
+    dataroot: Paths  # folder, LMDB, or a list of them; only images with landmarks are used
+    landmarks: Paths  # file or folder of ``landmark_files``, or a list of them, in pixels of the images
+    size: Count = 64  # height and width
+    crop: Literal['fan'] | None = None  # None: every image has this size; ``fan``: any size, see ``fan_crop``
+    room: Room = 1  # the crop is reduced to ``size``; landmarks are in pixels of the whole image. Only without ``crop``
+    # a factor by which each face is downsampled (bilinear, antialiased) and then enlarged again (bilinear), to train
+    # Super-FAN's "FAN retrained on bilinear" (its Table 2). None: none
     low_resolution: Count | None = None
-    augment: Augmentation = Augmentation()
-    seed: Whole = 0
+    augment: Augmentation = Augmentation()  # changes of image and landmarks
+    seed: Whole = 0  # of the augmentation
 
     @model_validator(mode='after')
     def _goes_together(self):

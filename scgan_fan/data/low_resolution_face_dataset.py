@@ -9,20 +9,12 @@ from scgan_fan.schema_types import Count, Paths
 
 
 class LowResolutionBlock(DatasetBlock):
-    """Options of LowResolutionFaceDataset.
+    """Options of LowResolutionFaceDataset."""
 
-    Args:
-        dataroot_lq: LR faces: a folder, an LMDB, or a list of them.
-        size: height and width of the items, pixels.
-        room_lq: side of the images / side of the crop in their middle, which is reduced to ``size``; 1: the images have
-            exactly ``size`` pixels.
-        num_images: take only the first so many. None: all.
-    """
-
-    dataroot_lq: Paths
-    size: Count = 16
-    room_lq: Room = 1
-    num_images: Count | None = None
+    dataroot_lq: Paths  # LR faces: a folder, an LMDB, or a list of them
+    size: Count = 16  # height and width of the items, pixels
+    room_lq: Room = 1  # the crop is reduced to ``size``; 1: the images have exactly ``size`` pixels
+    num_images: Count | None = None  # take only the first so many; None: all
 
 
 @DATASET_REGISTRY.register()

@@ -14,21 +14,14 @@ from scgan_fan.schema_types import Count, Paths
 
 
 class PairedBlock(PairBlock):
-    """Options of PairedFaceDataset, beside those of ``PairBlock``; HR is changed before LR is made from it.
+    """Options of PairedFaceDataset, beside those of ``PairBlock``; HR is changed before LR is made from it."""
 
-    Args:
-        dataroot_lq: LR faces, as ``dataroot_gt``, with the same keys; exactly ``gt_size / scale``, of the crop where HR
-            has room; ``augment`` may then only flip, both. None: made from HR.
-        downsampling: how LR is made, rounded to 8 bit: ``bilinear``, ``bicubic`` (both antialiased), ``area``, or
-            ``random``: one of the first two. Only without ``dataroot_lq``.
-        degradation: instead of ``downsampling``.
-        num_images: take only the first so many. None: all.
-    """
-
+    # LR faces, as ``dataroot_gt``, with the same keys; exactly ``gt_size / scale``, of the crop where HR has room;
+    # ``augment`` may then only flip, both. None: made from HR
     dataroot_lq: Paths | None = None
-    downsampling: Downsampling = 'bilinear'
-    degradation: Degradation | None = None
-    num_images: Count | None = None
+    downsampling: Downsampling = 'bilinear'  # how LR is made, rounded to 8 bit; see ``Degradation``
+    degradation: Degradation | None = None  # instead of ``downsampling``
+    num_images: Count | None = None  # take only the first so many; None: all
 
     @model_validator(mode='after')
     def _goes_together(self):

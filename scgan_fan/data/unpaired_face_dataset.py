@@ -17,19 +17,15 @@ PARTNERS, AUGMENTS = 0, 1  # what a generator of EpochDraws is for
 
 
 class UnpairedBlock(PairBlock):
-    """Options of UnpairedFaceDataset, beside those of ``PairBlock``.
+    """Options of UnpairedFaceDataset, beside those of ``PairBlock``."""
 
-    Args:
-        dataroot_lq: LR faces: as ``dataroot_gt``; exactly ``gt_size / scale``, with ``room_lq`` or ``augment_lq`` also
-            larger: they are best stored as the photograph has them, and reduced once.
-        room_lq: as ``room_gt``, of LR.
-        augment_lq: changes of LR, drawn for itself; its ``shift`` is in pixels of LR. Give the images room and more
-            pixels than the network sees: turning 16 pixels smooths away what is to be learned from them. None: LR is
-            only mirrored, where the ``flip`` of ``augment`` is on, whether its HR face is or not.
-    """
-
+    # LR faces: as ``dataroot_gt``; exactly ``gt_size / scale``, with ``room_lq`` or ``augment_lq`` also larger: best
+    # stored as the photograph has them, and reduced once
     dataroot_lq: Paths
     room_lq: Room = 1
+    # changes of LR, drawn for itself; its ``shift`` is in pixels of LR. Give the images room and more pixels than the
+    # network sees: turning 16 pixels smooths away what is to be learned from them. None: LR is only mirrored, where the
+    # ``flip`` of ``augment`` is on, whether its HR face is or not
     augment_lq: Augmentation | None = None
 
     @model_validator(mode='after')

@@ -90,18 +90,12 @@ def tilt(points: np.ndarray | None) -> float:
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a photograph, turned around its middle as the head is.
+    """A square of a photograph, turned around its middle as the head is."""
 
-    Attributes:
-        x, y: upper left corner before it is turned, pixels.
-        side: pixels.
-        angle: degrees by which the face's own right lies below the photograph's.
-    """
-
-    x: float
+    x: float  # upper left corner before it is turned, pixels
     y: float
-    side: float
-    angle: float = 0
+    side: float  # pixels
+    angle: float = 0  # degrees by which the face's own right lies below the photograph's
 
     def matrix(self, size: float) -> np.ndarray:
         """The similarity (2, 3) from pixels of the photograph to those of the levelled crop of ``size`` pixels.
@@ -133,21 +127,16 @@ class Crop:
 
 @dataclass(frozen=True)
 class Face:
-    """A face in a photograph, in its pixels (pixel i covers i to i + 1).
+    """A face in a photograph, in its pixels (pixel i covers i to i + 1)."""
 
-    Attributes:
-        box: left, top, right and bottom as the detector gives them; may reach beyond the photograph.
-        points: (5, 2), x then y: the eyes, that on the left of an upright face first, the nose, and the corners of the
-            mouth; None where the detector does not look for them.
-        score: how sure the detector is. CenterFace, RetinaFace: a probability; dlib: the distance from the SVM's
-            boundary, 0 or more, about 2 for a clear face.
-        box_of: whose box it is, of ``BOX_RULES``.
-    """
-
-    box: tuple[float, float, float, float]
+    box: tuple[float, float, float, float]  # left, top, right, bottom, of the detector; may reach beyond the photograph
+    # (5, 2), x then y: the eyes, that on the left of an upright face first, the nose, and the corners of the mouth;
+    # None where the detector does not look for them
     points: np.ndarray | None
+    # how sure the detector is. CenterFace, RetinaFace: a probability; dlib: the distance from the SVM's boundary, 0 or
+    # more, about 2 for a clear face
     score: float
-    box_of: str = 'centerface'
+    box_of: str = 'centerface'  # whose box it is, of ``BOX_RULES``
 
     @property
     def size(self) -> float:
