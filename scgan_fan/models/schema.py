@@ -86,40 +86,30 @@ Scheduler = Annotated[dict, _of('scheduler', SCHEDULERS, _try_scheduler, given=(
 # ---- the blocks ----
 
 class Train(Block):
-    """``train:`` of every model; a field for each loss block is added (``NETWORKS_OF_TERM``).
+    """``train:`` of every model; a field for each loss block is added (``NETWORKS_OF_TERM``)."""
 
-    Args:
-        precision: of the networks' passes; losses, spectral norm and optimizers stay in float32.
-        accumulate: microbatches that a batch is split into.
-        sync_batchnorm: statistics over all processes.
-        compile: a mode of torch.compile.
-        ema_decay: 0: no average.
-        time_budget: minutes from the start of the program in which training, its last checkpoint and validation are
-            done; schedules follow the share of the time that has passed, to where they are at ``total_iter``.
-        frozen: generators that do not learn and stay in evaluation mode.
-        net_d_iters: discriminators step in each iteration, generators in each so-many-th, as in BasicSR.
-        judge_jointly: see ``models/adversarial.py``.
-        gradient_penalty_opt: of every discriminator.
-    """
-
+    # of the networks' passes; losses, spectral norm and optimizers stay in float32
     precision: Literal['float32', 'bfloat16', 'float16'] = 'float32'
     channels_last: bool = False
+    # a mode of torch.compile
     compile: Literal['default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-cudagraphs'] | None = None
-    accumulate: Count = 1
-    sync_batchnorm: bool = False
-    ema_decay: Annotated[float, number(0, below=1)] = 0
+    accumulate: Count = 1  # microbatches that a batch is split into
+    sync_batchnorm: bool = False  # statistics over all processes
+    ema_decay: Annotated[float, number(0, below=1)] = 0  # 0: no average
     init: Literal['default', 'kaiming'] = 'default'
     total_iter: Count | None = None
+    # minutes from the start of the program in which training, its last checkpoint and validation are done; schedules
+    # follow the share of the time that has passed, to where they are at ``total_iter``
     time_budget: Annotated[float, number(1e-3)] | None = None
     warmup_iter: Annotated[int, whole(-1)] = -1
     optim_g: Optimizer | None = None
     optim_d: Optimizer | None = None
     optim_fan: Optimizer | None = None
     scheduler: Scheduler
-    frozen: list[str] = []
-    net_d_iters: Count = 1
-    judge_jointly: bool = False
-    gradient_penalty_opt: Loss | None = None
+    frozen: list[str] = []  # generators that do not learn and stay in evaluation mode
+    net_d_iters: Count = 1  # discriminators step in each iteration, generators in each so-many-th, as in BasicSR
+    judge_jointly: bool = False  # see ``models/adversarial.py``
+    gradient_penalty_opt: Loss | None = None  # of every discriminator
 
 
 class SemiCycleTrain(Train):
