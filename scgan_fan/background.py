@@ -41,12 +41,8 @@ def load_upsampler(name: str, device: torch.device) -> Upsampler:
 def load_spandrel(path: str | Path, device: torch.device, option: str):
     """A network for RGB images in a file that the library spandrel reads, as its descriptor.
 
-    CodeFormer and others whose licences forbid commerce need the package spandrel-extra-arches besides.
-
-    Args:
-        path: the file.
-        device: where it runs.
-        option: of the command line, for errors.
+    CodeFormer and others whose licences forbid commerce need the package spandrel-extra-arches besides. ``option``, of
+    the command line, is what errors begin with.
 
     Raises:
         InputError: no such file, spandrel is not installed or does not know it, or it is not for RGB images.

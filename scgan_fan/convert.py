@@ -38,8 +38,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
         name: of the method, for people. Default: what ``source`` says, or the class of the network.
         size: height and width of the faces that it was made for, pixels. Default: what ``source`` says, if anything.
 
-    Returns:
-        what was written.
+    Returns what was written.
 
     Raises:
         InputError: ``source`` cannot be read, ``target`` not be written, or the weights are beyond half precision.

@@ -111,11 +111,7 @@ def says_errors(handler: Callable) -> Callable:
 
 
 class Page:
-    """How the page looks, and what its elements become when something is dropped or pressed.
-
-    Args:
-        restorer: from ``load_restorer``.
-        folder: for results.
+    """How the page looks, and what its elements become when something is dropped or pressed; ``folder``: for results.
     """
 
     def __init__(self, restorer: Restorer, folder: Path):

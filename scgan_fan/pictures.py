@@ -12,11 +12,7 @@ GAP = 4
 def comparison(rows: list[dict[str, np.ndarray]]) -> np.ndarray:
     """A table of faces: one row for each sample, one titled column for each title of the first row.
 
-    Args:
-        rows: title -> uint8 RGB image (height, width, 3), of any square size.
-
-    Returns:
-        uint8 RGB image.
+    ``rows``: title -> uint8 RGB image (height, width, 3), of any square size; the result is such an image, too.
     """
     titles = list(rows[0])
     lines = [np.hstack([_cell(row[text]) for text in titles]) for row in rows]

@@ -28,11 +28,7 @@ RESTORED, LEFT = (0, 200, 0), (200, 120, 0)  # colours of boxes
 
 
 class Results:
-    """Where the results of each input go; nothing is overwritten by accident.
-
-    Args:
-        arguments: the command line.
-    """
+    """Where the results of each input of the command line go; nothing is overwritten by accident."""
 
     def __init__(self, arguments: argparse.Namespace):
         self.root, self.ext, self.aligned = arguments.output, arguments.ext, arguments.aligned
@@ -100,13 +96,9 @@ def _refuse_other(path: Path, crop: np.ndarray) -> None:
 
 
 class Work:
-    """Restores one input after another, says what became of each face, and remembers the sums.
+    """Restores one input of the command line after another, says what became of each face, and remembers the sums.
 
-    Args:
-        arguments: the command line.
-        restorer: from ``load_restorer``.
-        upsampler: from ``load_upsampler``.
-        face_model: for larger faces, or None.
+    ``face_model`` is for larger faces; None: they are left as they are.
     """
 
     def __init__(self, arguments: argparse.Namespace, restorer: Restorer, upsampler: Upsampler,

@@ -47,11 +47,8 @@ class Estimate:
 
 
 def verdict(difference: Estimate, better: str) -> str:
-    """``better`` or ``worse`` where the whole interval of a difference lies on one side of 0, else an empty string.
-
-    Args:
-        difference: a method's figure minus another's.
-        better: ``higher`` or ``lower``, as in the metric's block.
+    """``better`` or ``worse`` where the whole interval of a method's figure minus another's lies on one side of 0, else
+    an empty string; ``better`` is ``higher`` or ``lower``, as in the metric's block.
 
     >>> verdict(Estimate(0.2, np.array([0.1, 0.2, 0.3])), better='lower')
     'worse'

@@ -34,10 +34,6 @@ def digits(value: float) -> int:
 class DatasetTables:
     """The tables of one dataset.
 
-    Args:
-        results: of the benchmark.
-        dataset: the dataset's name.
-
     Attributes:
         title: the dataset's name with the number of its images, or with the reason why it was not run.
         metrics: names of those that were measured, could not be, or have been published.

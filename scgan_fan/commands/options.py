@@ -16,11 +16,7 @@ FOLDERS = (PACKAGE / 'option_files', PACKAGE.parent / 'options')  # where they a
 def copy_options(target: Path) -> list[Path]:
     """Copy all option files, with their folders: they name what they are based on relative to themselves.
 
-    Returns:
-        the files written.
-
-    Raises:
-        InputError: one of them is there already, or the folder cannot be written.
+    Returns the files written. Raises InputError where one of them is there already, or the folder cannot be written.
     """
     source = next(folder for folder in FOLDERS if folder.is_dir())
     files = {path: target / path.relative_to(source) for path in sorted(source.rglob('*.yml'))}

@@ -46,12 +46,8 @@ def feature_network(name: str, weights: str | None) -> Vectors:
     - ``resnet101``: the 1000 outputs of torchvision's ImageNet ResNet-101 at 224 pixels, of SCGAN's t-SNE.
     - ``dlib``: the descriptor that dlib recognizes people by (128): comes with its package.
 
-    Args:
-        name: as above.
-        weights: file; None: downloaded once. ``alexnet`` takes the file of ``calculate_lpips``.
-
-    Raises:
-        InputError: no such network, or its weights or package cannot be had.
+    ``weights``: a file; None: downloaded once. ``alexnet`` takes the file of ``calculate_lpips``. Raises InputError
+    where there is no such network, or its weights or package cannot be had.
     """
     check_choice('metric: network', name, NETWORKS)
     if weights is not None and not Path(weights).is_file():
