@@ -84,22 +84,18 @@ class NetworkUpsampler:
         result = np.empty((height * scale, width * scale, 3), np.uint8)
         corners = list(itertools.product(range(0, height, TILE), range(0, width, TILE)))
         for top, left in tqdm(corners, desc='enlarging', unit='tile', leave=False, delay=2):
-            bottom, right = min(top + TILE, height), min(left + TILE, width)
-            result[top * scale:bottom * scale, left * scale:right * scale] = self._tile(
-                image, (top, bottom, left, right), scale)
+            above, before = min(top, MARGIN), min(left, MARGIN)  # what is seen of the margin there
+            seen = image[top - above:top + TILE + MARGIN, left - before:left + TILE + MARGIN]
+            enlarged = self._enlarge(seen, scale)[above * scale:, before * scale:][:TILE * scale, :TILE * scale]
+            result[top * scale:(top + TILE) * scale, left * scale:(left + TILE) * scale] = enlarged
         return result
 
-    def _tile(self, image: np.ndarray, edges: tuple[int, int, int, int], scale: int) -> np.ndarray:
-        top, bottom, left, right = edges
-        first_row, first_column = max(top - MARGIN, 0), max(left - MARGIN, 0)
-        seen = image[first_row:bottom + MARGIN, first_column:right + MARGIN]
-        enlarged = self._run(seen)
-        if self.network.scale != scale:
-            method = cv2.INTER_AREA if self.network.scale > scale else cv2.INTER_CUBIC
-            size = seen.shape[1] * scale, seen.shape[0] * scale
-            enlarged = cv2.resize(enlarged, size, interpolation=method)
-        return enlarged[(top - first_row) * scale:(bottom - first_row) * scale,
-                        (left - first_column) * scale:(right - first_column) * scale]
+    def _enlarge(self, image: np.ndarray, scale: int) -> np.ndarray:
+        enlarged = self._run(image)
+        if self.network.scale == scale:
+            return enlarged
+        method = cv2.INTER_AREA if self.network.scale > scale else cv2.INTER_CUBIC
+        return cv2.resize(enlarged, (image.shape[1] * scale, image.shape[0] * scale), interpolation=method)
 
     @torch.inference_mode()
     def _run(self, image: np.ndarray) -> np.ndarray:
