@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from scgan_fan.errors import InputError
 from scgan_fan.files import written_whole
@@ -246,7 +246,7 @@ def _write_deep_png(file: BinaryIO, pixels: np.ndarray, photo: Photo) -> None:
     file.write(data[:HEADER])
     for name, content in chunks.items():
         if content:
-            file.write(struct.pack('>I', len(content)) + name + content + struct.pack('>I', zlib.crc32(name + content)))
+            PngImagePlugin.putchunk(file, name, content)
     file.write(data[HEADER:])
 
 

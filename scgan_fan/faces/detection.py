@@ -33,12 +33,9 @@ def load_detector(name: str) -> Detector:
     Raises:
         InputError: unknown detector, or what it needs is not there.
     """
-    if name == 'centerface':
-        centerface.load()
-        return centerface.find
-    if name == 'dlib':
-        dlib_hog.load()
-        return dlib_hog.find
+    if offline := {'centerface': centerface, 'dlib': dlib_hog}.get(name):
+        offline.load()
+        return offline.find
     if name != 'retinaface' and not Path(name).is_file():
         raise InputError(f'detector: {name!r} is none of {", ".join(DETECTORS)}, nor a file of RetinaFace\'s weights; '
                          'choose one')
