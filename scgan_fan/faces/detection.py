@@ -11,9 +11,9 @@ import numpy as np
 from scgan_fan.choices import DETECTORS, MIN_FACE
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import align
-from scgan_fan.faces.crop import Face, tilt
+from scgan_fan.faces.crop import Crop, Face, tilt
 from scgan_fan.faces.detectors import centerface, dlib_hog, retinaface
-from scgan_fan.faces.paste import cut_square, round_square
+from scgan_fan.faces.paste import cut_crop
 from scgan_fan.faces.tiles import best_of_each
 
 LARGE = 3_000_000  # pixels: larger photographs are not enlarged unless asked, which takes a quarter of the time
@@ -95,7 +95,7 @@ def _is_upright(image: np.ndarray, face: Face, find: Detector) -> bool:
     if face.box_of == 'landmarks':
         return True
     side = round(2 * crop.side)
-    around = cut_square(image, round_square((crop.x - crop.side / 2, crop.y - crop.side / 2, side)), side)
+    around = cut_crop(image, Crop(crop.x - crop.side / 2, crop.y - crop.side / 2, side), side)
     others = [other for quarters in (1, 2, 3) for other in find(_turn(around, quarters), crop.side / 2)]
     return not any(other.score > face.score and abs(tilt(other.points)) < LEAST_TILTED
                    and np.abs(np.sum(np.reshape(other.box, (2, 2)), axis=0) / 2 - side / 2).max() < crop.side / 2

@@ -10,9 +10,9 @@ from scgan_fan.choices import MIN_FACE
 from scgan_fan.data.sizes import side_with_room
 from scgan_fan.errors import InputError
 from scgan_fan.faces.alignment import find_landmarks
-from scgan_fan.faces.crop import BOX_RULES, Face, crop_box, crop_by_box, tilt
+from scgan_fan.faces.crop import BOX_RULES, Crop, Face, crop_box, crop_by_box, tilt
 from scgan_fan.faces.detection import find_faces
-from scgan_fan.faces.paste import Square, cut_levelled, round_square
+from scgan_fan.faces.paste import cut_crop
 from scgan_fan.images import read_image, reason_of, write_image
 from scgan_fan.prepare.annotations import read_annotation
 from scgan_fan.prepare.collections import BOXES, KnownFace, Record
@@ -79,20 +79,20 @@ def _cut(image: np.ndarray, known: KnownFace, rules: Rules, name: str, group: st
     try:
         _check_flags(known, rules)
         landmarks = _landmarks(image, known, rules)
-        exact = _square(landmarks, known, rules)
-        square = *_, side = round_square(exact)
-        _check_place(image, *square, rules)
+        exact = _crop(landmarks, known, rules)
+        whole = exact.rounded()
+        side = int(whole.side)
+        _check_place(image, whole, rules)
     except Dropped as dropped:
         return Candidate(name, group, str(dropped), side)
-    angle = tilt(known.points) if landmarks is None else 0
-    crop = cut_levelled(image, square, angle, rules.size)
-    corner_x, corner_y, wide = _add_room(exact, rules.room)
-    stored_side = wide if rules.native else side_with_room(rules.size, rules.room)
-    stored = cut_levelled(image, (corner_x, corner_y, wide), angle, stored_side)
+    crop = cut_crop(image, whole, rules.size)
+    wide = _add_room(exact, rules.room)
+    stored_side = int(wide.side) if rules.native else side_with_room(rules.size, rules.room)
+    stored = cut_crop(image, wide, stored_side)
     write_image(folder / file_name(name), stored)
     sharp = sharpness(crop)
     if landmarks is not None:
-        landmarks = ((landmarks - (corner_x, corner_y)) * (stored_side / wide)).round(2).tolist()
+        landmarks = ((landmarks - (wide.x, wide.y)) * (stored_side / wide.side)).round(2).tolist()
     return Candidate(name, group, 'not sharp' if sharp < rules.sharpness else '', side, landmarks, round(sharp, 4),
                      hashlib.sha256(stored.tobytes()).hexdigest(), perceptual_hash(crop))
 
@@ -147,27 +147,27 @@ def _align(image: np.ndarray, faces: list[Face]) -> np.ndarray:
     return find_landmarks(image, [face.crop() for face in faces])[0]
 
 
-def _square(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> tuple[float, float, float]:
+def _crop(landmarks: np.ndarray | None, known: KnownFace, rules: Rules) -> Crop:
     if landmarks is None:
         assert known.box is not None  # Rules.detector is BOXES
-        return crop_by_box(known.box, BOX_RULES[known.box_of], rules.margin)
-    return crop_box(landmarks, rules.margin)
+        return Crop(*crop_by_box(known.box, BOX_RULES[known.box_of], rules.margin), tilt(known.points))
+    return Crop(*crop_box(landmarks, rules.margin))
 
 
-def _add_room(square: tuple[float, float, float], room: float) -> Square:
-    """The square around the middle of this one, in whole pixels."""
-    x, y, side = square
-    wide = side_with_room(round(side), room)
-    around = (wide - round(side)) / 2
-    return round(x - around), round(y - around), wide
+def _add_room(crop: Crop, room: float) -> Crop:
+    """The crop around the middle of this one, in whole pixels."""
+    side = round(crop.side)
+    wide = side_with_room(side, room)
+    around = (wide - side) / 2
+    return Crop(crop.x - around, crop.y - around, wide, crop.angle).rounded()
 
 
-def _check_place(image: np.ndarray, x: int, y: int, side: int, rules: Rules) -> None:
-    if side < rules.min_face:
+def _check_place(image: np.ndarray, crop: Crop, rules: Rules) -> None:
+    if crop.side < rules.min_face:
         raise Dropped('too small')
-    if rules.max_face is not None and side > rules.max_face:
+    if rules.max_face is not None and crop.side > rules.max_face:
         raise Dropped('too large')
-    height, width = image.shape[:2]
-    inside = max(0, min(x + side, width) - max(x, 0)) * max(0, min(y + side, height) - max(y, 0))
-    if inside < (1 - MOST_OUTSIDE) * side**2:
+    corner, limit = np.array((crop.x, crop.y)), image.shape[1::-1]
+    inside = np.minimum(corner + crop.side, limit) - np.maximum(corner, 0)
+    if inside.clip(0).prod() < (1 - MOST_OUTSIDE) * crop.side**2:
         raise Dropped('cut off by the border')
