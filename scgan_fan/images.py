@@ -297,13 +297,13 @@ def to_grey(image: np.ndarray) -> np.ndarray:
 
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:
-    """``uint8`` RGB array (height, width, 3) -> ``float32`` tensor (3, height, width) in [-1, 1].
+    """``uint8`` RGB array (..., height, width, 3) -> ``float32`` tensor (..., 3, height, width) in [-1, 1].
 
     >>> to_tensor(np.array([[[0, 255, 51]]], np.uint8)).flatten().tolist()
     [-1.0, 1.0, -0.6000000238418579]
     """
     import torch  # not above: who only reads and writes files need not wait for it
-    return torch.from_numpy(image.copy()).permute(2, 0, 1).float().div_(127.5).sub_(1)
+    return torch.from_numpy(image.copy()).movedim(-1, -3).float().div_(127.5).sub_(1)
 
 
 def to_image(tensor: torch.Tensor) -> np.ndarray:

@@ -25,6 +25,7 @@ from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.files import write_array
+from scgan_fan.images import to_tensor
 from scgan_fan.losses.feature_loss import IMAGENET_MEAN, IMAGENET_STD
 from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.perceptual import load_lpips
@@ -67,7 +68,7 @@ def _inception(weights: str | None):
     if weights is not None:
         read_checkpoint(weights)  # torch-fidelity would not say what is wrong with it
     network = FeatureExtractorInceptionV3('inception', ['2048'], feature_extractor_weights_path=weights)
-    return _vectors(network, lambda images: network(images)[0])
+    return _vectors(network, lambda images: network(images.add(1).mul(127.5).round().byte())[0])
 
 
 def _inception_legacy(weights: str | None):
@@ -91,13 +92,13 @@ def _torchvision(build: Callable, weights: str | None, **options) -> Any:
 
 
 def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
-    """Images in [0, 1], bilinear."""
-    return F.interpolate(_signed(images).add(1).div(2), (side, side), mode='bilinear', align_corners=False)
+    """Images in [-1, 1] -> in [0, 1], bilinear."""
+    return F.interpolate(images.add(1).div(2), (side, side), mode='bilinear', align_corners=False)
 
 
 def _alexnet(weights: str | None):
     network: Any = load_lpips(weights)
-    return _vectors(network, lambda images: network.net(network.scaling_layer(_signed(images))).relu5.mean(dim=(2, 3)))
+    return _vectors(network, lambda images: network.net(network.scaling_layer(images)).relu5.mean(dim=(2, 3)))
 
 
 def _dlib(weights: str | None) -> Vectors:
@@ -106,19 +107,15 @@ def _dlib(weights: str | None) -> Vectors:
     return vectors
 
 
-def _signed(images: torch.Tensor) -> torch.Tensor:
-    """To [-1, 1], as ``images.to_tensor``."""
-    return images.float().div(127.5).sub(1)
-
-
 def _vectors(network: torch.nn.Module, features: Callable[[torch.Tensor], torch.Tensor]) -> Vectors:
-    """``features`` of ``uint8`` images (N, 3, height, width) on the device in use, as a function of arrays."""
+    """``features`` of images (N, 3, height, width) in [-1, 1], on the device in use, as a function of ``uint8`` arrays.
+    """
     device = device_in_use()
     network.to(device)
 
     @torch.no_grad()
     def vectors(images: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(images.reshape(-1, *images.shape[-3:]).copy()).to(device).permute(0, 3, 1, 2)
+        batch = to_tensor(images.reshape(-1, *images.shape[-3:])).to(device)
         return features(batch).flatten(1).float().cpu().numpy().reshape(*images.shape[:-3], -1)
     return vectors
 
