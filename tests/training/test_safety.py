@@ -380,7 +380,8 @@ def two_processes(opt, tmp_path) -> Path:
 
 
 @pytest.mark.slow
-def test_torchrun_restarts_after_a_rank_was_killed(opt, two_processes, tmp_path):
+def test_torchrun_restarts_after_a_rank_was_killed(opt, two_processes, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_DISABLE_SHARE_RDZV_TCP_STORE', '1')  # or one may meet the addresses of the dead
     (tmp_path / 'mishap.py').write_text(MISHAP.replace('HAPPENS', 'die_once'))
     result = run(torchrun(tmp_path, opt, '--max-restarts=2', 'mishap.py'), tmp_path)
     assert (tmp_path / 'dead').exists()
