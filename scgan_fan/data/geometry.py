@@ -55,13 +55,15 @@ class MeanFace:
     brightness: float  # mean grey level, 0 to 255
     contrast: float  # standard deviation of the grey levels within a crop of 16 pixels (RMS contrast), mean of all
     count: int  # of crops
+    side: float  # of the crops, pixels, their median
 
 
 def mean_face(images: Iterable[np.ndarray]) -> MeanFace:
     """The mean of one or more crops, ``uint8`` RGB of any size; of one that is not square the middle counts."""
-    total, details, greys = np.zeros((FINE, FINE, 3)), [], []
+    total, details, greys, sides = np.zeros((FINE, FINE, 3)), [], [], []
     for image in images:
         image = centre_square(image).astype(np.float32)
+        sides.append(len(image))
         total += resize_square(image, FINE)
         grey = resize_square(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), SIDE)
         detail = grey - cv2.GaussianBlur(grey, (0, 0), DETAIL * SIDE)
@@ -70,7 +72,7 @@ def mean_face(images: Iterable[np.ndarray]) -> MeanFace:
     brightness, contrast = np.mean(greys, axis=0).tolist()
     parts = [part.sum(0) for part in np.array_split(np.array(details, np.float32), PARTS)]
     return MeanFace((total / len(greys)).round().clip(0, 255).astype(np.uint8), np.array(parts), brightness, contrast,
-                    len(greys))
+                    len(greys), float(np.median(sides)))
 
 
 def read_evenly(source, most: int, title: str, room: float = 1) -> Iterator[np.ndarray]:
@@ -172,6 +174,7 @@ class Geometry:
         it, error, hr, lr = self.placing, self.error, self.hr, self.lr
         least, most = sorted((hr.contrast, lr.contrast))
         return [
+            *self._sides(),
             self._likeness(),
             self._judge(f'place of LR: {100 * it.x:+.1f} +-{100 * error.x:.1f} % of the side to the right, '
                         f'{100 * it.y:+.1f} +-{100 * error.y:.1f} % down',
@@ -186,6 +189,13 @@ class Geometry:
     def advised(self) -> list[Finding]:
         """Those findings about which something should be done."""
         return [finding for finding in self.findings() if finding.advice]
+
+    def _sides(self) -> list[Finding]:
+        """Nothing where they are as they should be."""
+        if self.hr.side >= self.lr.side:
+            return []
+        return [Finding(f'crops of HR: {self.hr.side:.0f} pixels, smaller than those of LR, {self.lr.side:.0f}',
+                        'HR are the sharp faces, LR the small ones; exchange the two')]
 
     def _likeness(self) -> Finding:
         text = (f'mean faces of {self.hr.count} HR and {self.lr.count} LR crops: correlation {self.unmoved:.2f}, '

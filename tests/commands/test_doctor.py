@@ -42,6 +42,15 @@ def test_sets_that_lie_otherwise(diagnose, tmp_path):
     assert read_image(tmp_path / 'geometry.png').shape == (22 + 132, 4 * 132, 3)
 
 
+def test_sets_that_are_exchanged(diagnose, tmp_path, monkeypatch, capsys):
+    diagnose()
+    monkeypatch.setattr(sys, 'argv', ['doctor', '--hr', 'lr.lmdb', '--lr', 'hr'])
+    assert doctor.main() == 0
+    line, = [line for line in capsys.readouterr().out.splitlines() if line.startswith('!!  crops of HR')]
+    assert line == ('!!  crops of HR: 16 pixels, smaller than those of LR, 64: HR are the sharp faces, LR the small '
+                    'ones; exchange the two')
+
+
 def test_of_images_with_room_the_crop_counts(tmp_path, monkeypatch, capsys, cut_faces):
     """Faces of one rule, the small ones in the middle of more: so much smaller only where nobody says so."""
     for number, (sharp, small) in enumerate(zip(cut_faces.hr, cut_faces.lr())):
