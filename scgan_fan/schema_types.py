@@ -14,7 +14,8 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -60,6 +61,24 @@ def _span(least: float, most: float, below: float = math.inf) -> str:
     return ''.join(text for text, end in spans if math.isfinite(end))
 
 
+def one_of(known: Collection[str]) -> PlainValidator:
+    """A name among those that are known when it is checked."""
+    def check(value) -> str:
+        if not isinstance(value, str) or value not in known:
+            raise ValueError(f'unknown value {value!r}{nearest(value, known)}')
+        return value
+    return PlainValidator(check)
+
+
+def file_or(*names: str) -> PlainValidator:
+    """A file of weights, or one of these names. What has no suffix and is not there is a name misspelt."""
+    def check(value) -> str:
+        if not isinstance(value, str) or not (value in names or Path(value).suffix or Path(value).is_file()):
+            raise ValueError(f'{value!r} is neither a file nor one of {", ".join(names)}')
+        return value
+    return PlainValidator(check)
+
+
 def _not_a(kind: str, value) -> str:
     try:
         float(value if isinstance(value, str) else '')
@@ -85,6 +104,7 @@ Paths = Annotated[str | list[str], PlainValidator(_check_paths)]
 
 BY_NAME = {  # of parameters that BasicSR does not annotate, and ranges that a signature cannot tell
     'loss_weight': Weight, 'lr': Weight, 'crop_border': Whole, 'reduction': Literal['mean', 'sum'],
+    'input_order': Literal['HWC'], 'convert_to': Literal['y', 'gray'],
     'gan_type': Literal['vanilla', 'lsgan', 'wgan', 'wgan_softplus', 'hinge'],
     'periods': list[Count], 'milestones': list[Whole], 'restarts': list[Whole], 'restart_weights': list[Weight],
 }
@@ -136,6 +156,11 @@ def block_of(target, given: tuple[str, ...] = (), more: tuple = ()) -> type[Bloc
             if each.name not in ('self', *given) and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
                 fields.setdefault(each.name, (_kind(source, each), ... if each.default is each.empty else each.default))
     return create_model(target.__name__, __base__=Block, **fields)
+
+
+def options_of(target) -> PlainValidator:
+    """Some of the parameters of something callable."""
+    return PlainValidator(lambda given: block_of(target).model_validate(given).model_dump(exclude_unset=True))
 
 
 def _called(target) -> Iterator[Callable]:

@@ -9,5 +9,8 @@ from scgan_fan.archs.recognition_arch import RecognitionNet
 from scgan_fan.archs.restoration_arch import RestorationNet
 from scgan_fan.archs.superfan_arch import DCGANCritic, SuperFANNet
 
+RESTORERS = RestorationNet, SuperFANNet
+DEGRADERS = DegradationNet, LRGANReleasedDegrader
+DISCRIMINATORS = FaceDiscriminator, LRGANReleasedDiscriminator, DCGANCritic
 __all__ = ['FAN', 'DCGANCritic', 'DegradationNet', 'FaceDiscriminator', 'LRGANReleasedDegrader',
            'LRGANReleasedDiscriminator', 'RecognitionNet', 'RestorationNet', 'SuperFANNet']

@@ -21,6 +21,12 @@ def halvings(name: str, ratio: int) -> int:
     return ratio.bit_length() - 1
 
 
+def check_positive(name: str, *values: int) -> None:
+    """Raise InputError where one is below 1. ``name``: what the user called them."""
+    if min(values) < 1:
+        raise InputError(f'{name}: {min(values)} is below 1')
+
+
 def check_size(network: nn.Module, images: torch.Tensor) -> None:
     """Raise InputError unless images have the ``size`` that a network was built for."""
     if images.shape[-2:] != (network.size, network.size):

@@ -4,7 +4,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from scgan_fan.archs.blocks import ResidualBlock, check_size, convolution, halvings, scaled
+from scgan_fan.archs.blocks import ResidualBlock, check_positive, check_size, convolution, halvings, scaled
 from scgan_fan.errors import InputError, check_choice
 
 ENCODER_CHANNELS = (96, 128, 256)  # papers.md section 2.2
@@ -60,8 +60,10 @@ class DegradationNet(nn.Module):
                  relu_skip: bool = True, norm: str = 'none'):
         super().__init__()
         check_choice('DegradationNet noise', noise, ('linear', 'direct'))
+        check_positive('DegradationNet noise_dim', noise_dim)
         doublings = doublings_of('DegradationNet', size, scale)
         self.size = size
+        self.scale = scale
         self.noise_dim = noise_dim if noise == 'linear' else size * size
         block: dict[str, Any] = {'relu_skip': relu_skip, 'norm': norm}
 

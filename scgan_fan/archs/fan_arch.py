@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from scgan_fan.archs.blocks import check_positive
 from scgan_fan.errors import InputError, check_choice
 
 MAX_STACKS = 4
@@ -79,9 +80,12 @@ class FAN(nn.Module):
         check_choice('FAN num_stacks', num_stacks, range(1, MAX_STACKS + 1))
         check_choice('FAN stem_stride', stem_stride, (2, 4))
         check_choice('FAN pool', pool, ('avg', 'max'))
+        check_positive('FAN num_landmarks', num_landmarks)
+        check_positive('FAN depth', depth)
         if width < 16 or width % 16:
             raise InputError(f'FAN width: {width} is not a multiple of 16')
         self.num_stacks = num_stacks
+        self.num_landmarks = num_landmarks
         self.stem_stride = stem_stride
         self.side_multiple = stem_stride * 2**depth
         self.pool = nn.AvgPool2d(2) if pool == 'avg' else nn.MaxPool2d(2)

@@ -32,6 +32,7 @@ class LRGANReleasedDegrader(nn.Module):
         super().__init__()
         doublings = doublings_of('LRGANReleasedDegrader', size, scale)
         self.size = size
+        self.scale = scale
         self.noise_dim = size * size
         self.noise_weight = nn.Parameter(torch.zeros(3, 1, 1))
         channels = scaled(DEGRADER_CHANNELS, width)

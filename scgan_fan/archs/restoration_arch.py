@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scgan_fan.archs.blocks import ResidualBlock, convolution, halvings, scaled
+from scgan_fan.archs.blocks import ResidualBlock, check_positive, convolution, halvings, scaled
 from scgan_fan.errors import InputError, check_choice
 
 GROUP_CHANNELS = (256, 128, 96)  # papers.md section 2.3, and N5 of section 2.8 for the third
@@ -63,6 +63,8 @@ class RestorationNet(nn.Module):
         if doublings < 1 or not 1 <= len(blocks) <= min(doublings + 1, len(GROUP_CHANNELS)):
             raise InputError(f'RestorationNet: blocks {list(blocks)} do not go with scale {scale}; give 1 to '
                              f'{min(doublings + 1, len(GROUP_CHANNELS))} numbers and a scale of 2 or more')
+        check_positive('RestorationNet blocks', *blocks)
+        self.scale = scale
         channels = scaled(GROUP_CHANNELS[0], width)
         self.input = convolution(3, channels, 3, norm=norm)
         self.body = nn.Sequential()

@@ -1,18 +1,22 @@
 """The perceptual loss: a restored face must look like the true one to a network that knows pictures."""
+from typing import Annotated
 from urllib.error import URLError
 
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
-from torchvision.models import get_model, get_model_weights
+from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
 
 from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError
 from scgan_fan.precision import at_least_float32
+from scgan_fan.schema_types import file_or, one_of
 
+Backbone = Annotated[str, one_of(list_models())]
+Weights = Annotated[str, file_or('imagenet', 'random')]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what torchvision's weights expect
 
 
@@ -36,8 +40,8 @@ class FeatureLoss(nn.Module):
         InputError: no such backbone or layer, or its weights cannot be had.
     """
 
-    def __init__(self, loss_weight: float = 1.0, backbone: str = 'resnet50',
-                 layers: tuple[str, ...] = ('layer1', 'layer2', 'layer3'), weights: str = 'imagenet'):
+    def __init__(self, loss_weight: float = 1.0, backbone: Backbone = 'resnet50',
+                 layers: tuple[str, ...] = ('layer1', 'layer2', 'layer3'), weights: Weights = 'imagenet'):
         super().__init__()
         self.loss_weight = loss_weight
         classifier = _load_classifier(backbone, weights)

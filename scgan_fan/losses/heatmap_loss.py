@@ -1,17 +1,22 @@
 """The heatmap loss: a restored face must have its landmarks where the true face has them."""
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import nn
 
+from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.checkpoint import content_hash
 from scgan_fan.choices import STACKS, Stacks
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.faces.fan_weights import load_fan
 from scgan_fan.precision import at_least_float32
+from scgan_fan.schema_types import Count, file_or, number, options_of
 
+FANName = Annotated[str, file_or('fan64', '2dfan4', 'random')]
+FANOptions = Annotated[dict, options_of(FAN)]
+Pad = Annotated[float, number(1)]
 Distance = Literal['l2', 'l1']
 
 
@@ -44,8 +49,8 @@ class HeatmapLoss(nn.Module):
         InputError: unknown option value, or FAN's weights cannot be had.
     """
 
-    def __init__(self, loss_weight: float = 0.05, fan: str = 'fan64', network: dict | None = None,
-                 input_size: int | None = None, pad: float = 1.0, stacks: Stacks = 'last', distance: Distance = 'l2',
+    def __init__(self, loss_weight: float = 0.05, fan: FANName = 'fan64', network: FANOptions | None = None,
+                 input_size: Count | None = None, pad: Pad = 1.0, stacks: Stacks = 'last', distance: Distance = 'l2',
                  reduction: str = 'sum', start_iter: int = 0, warmup_iter: int = 0):
         super().__init__()
         check_choice('HeatmapLoss stacks', stacks, STACKS)
@@ -55,6 +60,9 @@ class HeatmapLoss(nn.Module):
             raise InputError(f'HeatmapLoss pad: {pad} is below 1, which is no padding')
         self.fan, trained_size = load_fan(fan, network)
         self.input_size = input_size or trained_size
+        if self.input_size % self.fan.side_multiple:
+            raise InputError(f'HeatmapLoss input_size: {self.input_size} is not a multiple of '
+                             f'{self.fan.side_multiple}, which FAN needs')
         self.loss_weight = loss_weight
         self.pad = pad
         self.stacks = stacks

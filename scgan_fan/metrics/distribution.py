@@ -2,13 +2,16 @@
 
 Each depends on the number of images, on the reference set and on the network: name all three with a figure.
 """
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
-from scgan_fan.metrics.features import LEGACY_BATCH, feature_network, reference_features
+from scgan_fan.metrics.features import LEGACY_BATCH, NETWORKS, feature_network, reference_features
 from scgan_fan.metrics.validation import metric
+from scgan_fan.schema_types import Count, Paths, one_of, whole
+
+Network = Annotated[str, one_of(NETWORKS)]
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -28,25 +31,27 @@ def kernel_distance(first: np.ndarray, second: np.ndarray, subsets: int = 100, s
     return result['kernel_inception_distance_mean']
 
 
-def _known(reference, network: str = 'inception', weights: str | None = None, **options) -> np.ndarray | None:
+def _known(reference: Paths, network: Network = 'inception', weights: str | None = None,
+           **options) -> np.ndarray | None:
     folders = tuple(reference) if isinstance(reference, (list, tuple)) else (reference,)
     return reference_features(folders, network, weights)
 
 
-def _fid(rows: np.ndarray, network: str = 'inception', **options) -> float | None:
+def _fid(rows: np.ndarray, network: Network = 'inception', **options) -> float | None:
     known: Any = _known(network=network, **options)
     if network == 'inception_legacy':  # the old scripts leave out the last batch that is not full
         rows, known = (each[:len(each) // LEGACY_BATCH * LEGACY_BATCH] for each in (rows, known))
     return frechet_distance(rows, known) if min(len(rows), len(known)) > 1 else None
 
 
-def _kid(rows: np.ndarray, subsets: int = 100, subset_size: int = 1000, **options) -> float | None:
+def _kid(rows: np.ndarray, subsets: Count = 100,
+         subset_size: Annotated[int, whole(2)] = 1000, **options) -> float | None:
     known: Any = _known(**options)
     return 100 * kernel_distance(rows, known, subsets, subset_size) if min(len(rows), len(known)) > 1 else None
 
 
 @metric(_fid, prepare=_known, takes_batches=True)
-def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
+def calculate_fid(img: np.ndarray, network: Network = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """FID of the images to a reference set. With another network than Inception it is a Frechet distance, not FID.
 
     Args:
@@ -62,7 +67,7 @@ def calculate_fid(img: np.ndarray, network: str = 'inception', weights: str | No
 
 
 @metric(_kid, prepare=_known, takes_batches=True)
-def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
+def calculate_kid(img: np.ndarray, network: Network = 'inception', weights: str | None = None, **kwargs) -> np.ndarray:
     """KID of the images to a reference set, times 100 as SCGAN prints it; the row is that of ``calculate_fid``.
 
     Its options, and ``subsets`` (100) of ``subset_size`` (1000, at most all).
@@ -71,7 +76,7 @@ def calculate_kid(img: np.ndarray, network: str = 'inception', weights: str | No
 
 
 @metric(takes_batches=True)
-def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: str = 'resnet101',
+def calculate_feature_distance(img: np.ndarray, img2: np.ndarray, network: Network = 'resnet101',
                                weights: str | None = None, **kwargs) -> float | np.ndarray:
     """Euclidean distance of the features of a restored and its true face: the number behind SCGAN's t-SNE plot.
 

@@ -12,6 +12,7 @@ from scgan_fan.extras import import_extra
 from scgan_fan.faces.detectors import dlib_hog
 from scgan_fan.faces.recognition_weights import RECOGNITION_FILE, dlib_file
 from scgan_fan.metrics.validation import metric
+from scgan_fan.schema_types import Count
 
 CHIP = 150  # pixels, what dlib's recognition network looks at
 
@@ -31,7 +32,7 @@ def _percent(rows: np.ndarray, **options) -> float:
 
 
 @metric(_percent)
-def calculate_detection(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
+def calculate_detection(img: np.ndarray, enlarge: Count = 4, **kwargs) -> float:
     """Whether dlib's HOG and SVM detector finds a face; over a set, in percent of the images (papers.md section 7).
 
     Args:

@@ -3,9 +3,9 @@ from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import AfterValidator
 
 from scgan_fan.device import device_in_use
-from scgan_fan.errors import InputError
 from scgan_fan.faces import pose
 from scgan_fan.faces.fan_weights import shared_fan
 from scgan_fan.faces.landmarks import Normalizer, decode_heatmaps, normalized_mean_error
@@ -13,9 +13,20 @@ from scgan_fan.images import to_tensor
 from scgan_fan.metrics import dlib_faces
 from scgan_fan.metrics.remembered import remembered
 from scgan_fan.metrics.validation import metric
-from scgan_fan.schema_types import interval
+from scgan_fan.schema_types import file_or, interval, number
 
+FAN = Annotated[str, file_or('fan64', '2dfan4')]
+Finder = Annotated[str, file_or('fan64', '2dfan4', 'dlib')]
 Turn = Annotated[tuple[float, float], interval(0, 90)]  # degrees
+
+
+def _above_0(limit: float) -> float:
+    if limit <= 0:
+        raise ValueError(f'{limit}; it must be above 0, 0.10 for errors up to 10 % of the box')
+    return limit
+
+
+Limit = Annotated[float, number(), AfterValidator(_above_0)]
 
 
 def _rows(found: torch.Tensor, truth: torch.Tensor, normalizer: Normalizer) -> np.ndarray:
@@ -39,7 +50,7 @@ def mean_error(rows: np.ndarray, yaw: Turn | None = None, **options) -> float | 
     return 100 * float(errors.mean()) if len(errors) else None
 
 
-def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: Turn | None = None, **options) -> float | None:
+def area_under_curve(rows: np.ndarray, limit: Limit = 0.10, yaw: Turn | None = None, **options) -> float | None:
     """Area under the cumulative curve of the errors from 0 to ``limit``, in percent of the largest possible.
 
     The curve is the share of faces whose error (by the root of the true box's area) is at most so much. The area is
@@ -49,8 +60,6 @@ def area_under_curve(rows: np.ndarray, limit: float = 0.10, yaw: Turn | None = N
     Returns:
         0 to 100; None where no face is turned by so much.
     """
-    if limit <= 0:
-        raise InputError(f'val: metrics: limit: {limit}; it must be above 0, 0.10 for errors up to 10 % of the box')
     errors = _errors(rows, yaw)
     return 100 * float(np.clip(1 - errors / limit, 0, None).mean()) if len(errors) else None
 
@@ -84,7 +93,7 @@ def calculate_auc(landmarks: torch.Tensor, landmarks2: torch.Tensor, **kwargs) -
 
 
 @metric(mean_error, takes_batches=True)
-def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', normalizer: Normalizer = 'box',
+def calculate_nme68(img: np.ndarray, img2: np.ndarray, fan: Finder = 'fan64', normalizer: Normalizer = 'box',
                     **kwargs) -> np.ndarray:
     """``calculate_nme`` of the landmarks that a FAN finds on the restored against those it finds on the true face.
 
@@ -106,13 +115,13 @@ def _find_by_dlib(images: np.ndarray) -> np.ndarray:
 
 
 @metric(area_under_curve, takes_batches=True)
-def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: str = 'fan64', **kwargs) -> np.ndarray:
+def calculate_auc68(img: np.ndarray, img2: np.ndarray, fan: Finder = 'fan64', **kwargs) -> np.ndarray:
     """``calculate_auc`` of landmarks found as for ``calculate_nme68``."""
     return calculate_nme68(img, img2, fan)
 
 
 @metric(takes_batches=True)
-def calculate_landmark_confidence(img: np.ndarray, fan: str = 'fan64', **kwargs) -> float | np.ndarray:
+def calculate_landmark_confidence(img: np.ndarray, fan: FAN = 'fan64', **kwargs) -> float | np.ndarray:
     """How high the peaks of a FAN's heatmaps are on average, about 0 to 1: does it see a face's parts? No truth needed.
 
     ``img``: ``uint8`` BGR, square, one or N; ``fan`` as for ``calculate_nme68``, but for dlib.

@@ -13,6 +13,7 @@ from scgan_fan.errors import InputError
 from scgan_fan.extras import import_extra
 from scgan_fan.images import to_tensor
 from scgan_fan.metrics.validation import metric
+from scgan_fan.schema_types import Count
 
 
 @metric(takes_batches=True)
@@ -66,7 +67,7 @@ def _load(network: torch.nn.Module, given: dict, path: str) -> None:
 
 
 @metric()
-def calculate_niqe_enlarged(img: np.ndarray, enlarge: int = 4, **kwargs) -> float:
+def calculate_niqe_enlarged(img: np.ndarray, enlarge: Count = 4, **kwargs) -> float:
     """NIQE of a small face: bicubic enlargement, then BasicSR's NIQE of the luma; lower is more natural.
 
     NIQE looks at blocks of 96 pixels and a face of 64 has none. How SCGAN measured it is not stated (papers.md section

@@ -1,5 +1,5 @@
 """Is the restored face the person on the true image? Images: ``uint8`` BGR (height, width, 3), filled by the face."""
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -14,22 +14,34 @@ from scgan_fan.metrics.dlib_faces import descriptor
 from scgan_fan.metrics.onnx_recognition import onnx_embedding
 from scgan_fan.metrics.remembered import remembered
 from scgan_fan.metrics.validation import metric
+from scgan_fan.schema_types import number, one_of
 
 # below these distances two images show one person: dlib's own (King 2017), and papers.md section 7 for FaceNet
 SAME_PERSON = {'dlib': 0.6, 'facenet': 1.1}
 NETWORKS = (*SAME_PERSON, 'onnx')
+Recogniser = Annotated[str, one_of(NETWORKS)]
+Distance = Annotated[float, number(1e-6)]
+Cosine = Annotated[float, number(-1, 1)]
 ONNX_OPTIONS = ('mean', 'std', 'colours', 'window')
 FACENET_SIZE = 160
 OTHERS = 10
 GATE = 0.3  # cosine of AdaFace, the NTIRE challenges' for real faces of photographs
 
 
-def _same_rate(rows: np.ndarray, network: str = 'dlib', threshold: float | None = None, **options) -> float:
+def _check(network: str, weights: str | None, **options) -> None:
+    """Raise InputError where a network lacks what it needs."""
+    if network != 'dlib' and weights is None:
+        raise InputError(f'weights: is missing; network: {network} needs a file')
+    if network == 'onnx' and options.get('threshold', 0) is None:
+        raise InputError('threshold: is missing; give the distance below which two are one person to this network')
+
+
+def _same_rate(rows: np.ndarray, network: Recogniser = 'dlib', threshold: Distance | None = None, **options) -> float:
     distances = np.linalg.norm(rows[:, 0] - rows[:, 1], axis=1)
     return 100 * float((distances < _limit(network, threshold)).mean())
 
 
-def _different_rate(rows: np.ndarray, network: str = 'dlib', threshold: float | None = None,
+def _different_rate(rows: np.ndarray, network: Recogniser = 'dlib', threshold: Distance | None = None,
                     **options) -> float | None:
     if len(rows) < 2:
         return None
@@ -47,8 +59,8 @@ def _limit(network: str, threshold: float | None) -> float:
     return threshold or SAME_PERSON[network]
 
 
-@metric(_same_rate, takes_batches=True, looks_by=onnx_embedding)
-def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+@metric(_same_rate, takes_batches=True, looks_by=onnx_embedding, check=_check)
+def calculate_verification(img: np.ndarray, img2: np.ndarray, network: Recogniser = 'dlib', weights: str | None = None,
                            **kwargs) -> np.ndarray:
     """Percent of the restored faces that are taken for the person on the true image (SCGAN's Table 7).
 
@@ -71,9 +83,9 @@ def calculate_verification(img: np.ndarray, img2: np.ndarray, network: str = 'dl
     return _both(img, img2, network, weights, kwargs)
 
 
-@metric(_different_rate, takes_batches=True, looks_by=onnx_embedding)
-def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
-                                   **kwargs) -> np.ndarray:
+@metric(_different_rate, takes_batches=True, looks_by=onnx_embedding, check=_check)
+def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: Recogniser = 'dlib',
+                                   weights: str | None = None, **kwargs) -> np.ndarray:
     """Percent of the pairs of a restored face and another image's true one, ten for each, that are taken for one
     person: ``calculate_verification`` must be far above it, or its threshold tells nothing. Arguments and row as there.
     """
@@ -81,20 +93,20 @@ def calculate_verification_control(img: np.ndarray, img2: np.ndarray, network: s
     return _both(img, img2, network, weights, kwargs)
 
 
-@metric(takes_batches=True, looks_by=onnx_embedding)
-def calculate_identity(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+@metric(takes_batches=True, looks_by=onnx_embedding, check=_check)
+def calculate_identity(img: np.ndarray, img2: np.ndarray, network: Recogniser = 'dlib', weights: str | None = None,
                        **kwargs) -> float | np.ndarray:
     """Cosine between the embeddings of the restored and of the true face; 1 for the same. Arguments as for
     ``calculate_verification``."""
     return _cosine(img, img2, network, weights, kwargs)
 
 
-def _passed(rows: np.ndarray, threshold: float = GATE, **options) -> float:
+def _passed(rows: np.ndarray, threshold: Cosine = GATE, **options) -> float:
     return 100 * float((rows >= threshold).mean())
 
 
-@metric(_passed, takes_batches=True, looks_by=onnx_embedding)
-def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'dlib', weights: str | None = None,
+@metric(_passed, takes_batches=True, looks_by=onnx_embedding, check=_check)
+def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: Recogniser = 'dlib', weights: str | None = None,
                             **kwargs) -> float | np.ndarray:
     """Percent of the restored faces whose cosine to the true face is at least ``threshold``: the gate of the NTIRE
     real-world face restoration challenges (2025, 2026), which passes a method by it before quality counts.
@@ -112,9 +124,9 @@ def calculate_identity_gate(img: np.ndarray, img2: np.ndarray, network: str = 'd
     return _cosine(img, img2, network, weights, kwargs)
 
 
-@metric(_passed, looks_by=onnx_embedding)
-def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: str = 'dlib', weights: str | None = None,
-                                 **kwargs) -> float:
+@metric(_passed, looks_by=onnx_embedding, check=_check)
+def calculate_identity_gate_real(img: np.ndarray, lq: np.ndarray, network: Recogniser = 'dlib',
+                                 weights: str | None = None, **kwargs) -> float:
     """As ``calculate_identity_gate``, against the low-resolution face enlarged bicubically: where the true one is not
     known."""
     enlarged = cv2.resize(lq, img.shape[1::-1], interpolation=cv2.INTER_CUBIC)

@@ -19,18 +19,20 @@ METRIC_INPUTS = ('img', 'img2', 'lq', 'key', 'landmarks', 'landmarks2', 'rows', 
 
 
 def metric(summary: Callable | None = None, prepare: Callable | None = None, takes_batches: bool = False,
-           looks_by: Callable | None = None) -> Callable:
+           looks_by: Callable | None = None, check: Callable | None = None) -> Callable:
     """Register a function with BasicSR as a metric.
 
     Args:
         summary: ``summary(rows, **options)``, rows (N, ...), the options those of the metric's block; gives None where
             there is nothing to measure. Default: the mean.
         prepare: ``prepare(**options)`` does what the summary needs and several processes can share out; all call it.
+        check: ``check(**options)`` raises what is wrong with options that do not go together.
         takes_batches: it also takes N images of one size, (N, height, width, 3), and gives N rows.
         looks_by: ``looks_by(image, **options)``, which gets options of the metric's block, too.
     """
     def register(function: Any) -> Any:
         function.summary, function.prepare, function.looks_by = summary, prepare, looks_by
+        function.check = check
         function.takes_batches = takes_batches
         METRIC_REGISTRY.register(function)
         return function

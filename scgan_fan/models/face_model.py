@@ -17,10 +17,14 @@ from basicsr.models.base_model import BaseModel
 from basicsr.utils import get_root_logger
 from torch import nn
 
+from scgan_fan.archs import RESTORERS
 from scgan_fan.archs.spectral_norm import SpectralNorm
+from scgan_fan.data.low_resolution_face_dataset import LowResolutionFaceDataset
+from scgan_fan.data.paired_face_dataset import PairedFaceDataset
 from scgan_fan.device import use_device_of
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
+from scgan_fan.models.agreement import HEATMAPS, JUDGEMENTS
 from scgan_fan.models.checkpoint_retention import CheckpointRetention
 from scgan_fan.models.divergence import Divergence
 from scgan_fan.models.interruption import Interruption
@@ -28,7 +32,8 @@ from scgan_fan.models.networks import begin_average, build_network, compile_netw
 from scgan_fan.models.lr_scheduler import SCHEDULERS
 from scgan_fan.models.schema import OPTIMIZERS, Train, network_names, training_options
 from scgan_fan.models.sync_batch_norm import synchronize_batch_norm
-from scgan_fan.models.terms import begin_as_teacher, build_loss, check_all_learn, check_built, optimizer_of
+from scgan_fan.models.terms import (begin_as_teacher, build_loss, check_all_learn, check_samples_apart,
+                                    check_stored_heatmaps, optimizer_of)
 from scgan_fan.models.time_budget import TimeBudget
 from scgan_fan.models.training_state import log_changes, network_content, restore_state, save_checkpoint
 from scgan_fan.models.validation import check_test, report, validate
@@ -59,7 +64,12 @@ class FaceModel(BaseModel):
     GENERATORS: tuple[str, ...] = ('g',)
     DISCRIMINATORS: tuple[str, ...] = ()
     NETWORKS_OF_TERM: dict[str, tuple[str, ...]]  # a block without its networks is a mistake, not a wish
+    COMPARED = {'adv': JUDGEMENTS, 'heatmap': HEATMAPS}  # what the blocks that begin so compare; others: images
+    SIZE_SEEN: dict[str, str] = {}  # network -> the option of a set that says how large the images are that it sees
     train_options: type[Train] = Train  # what else train: may hold
+    main_kind: tuple[type[nn.Module], ...] = RESTORERS  # network_g is one of these
+    trained_on: tuple[type, ...] = (PairedFaceDataset,)
+    tested_on: tuple[type, ...] = (PairedFaceDataset, LowResolutionFaceDataset)
     main_network = 'g'  # the one that is validated, averaged and used in the end
     truth_title = 'HR'  # the title, in current_images, of what it should give
 
@@ -71,12 +81,13 @@ class FaceModel(BaseModel):
         self.dtype = PRECISIONS[options['precision']]
         self.memory_format = torch.channels_last if options['channels_last'] else torch.contiguous_format
         names = network_names(opt)
-        self.check_networks(names, self.is_train)
+        self.check_names(names, self.is_train)
         self.networks: dict[str, Any] = {  # each kind has attributes of its own
             name: build_network(opt, name, self.device, self.memory_format) for name in names}
         if not self.is_train:
             check_test(opt, self.main_network)
-        self.connect_networks(options)
+        if self.is_train:
+            self.connect_networks(self.networks, options)
         if options['sync_batchnorm']:
             synchronize_batch_norm(self.networks.values())
         broadcast_from_first(self.networks.values())
@@ -87,13 +98,24 @@ class FaceModel(BaseModel):
                     compile_network(network, options['compile'])
 
     @classmethod
-    def check_networks(cls, networks: list[str], trains: bool) -> None:
+    def check_names(cls, networks: list[str], trains: bool) -> None:
         """Raise InputError where the networks of these names cannot be trained, or tested, together."""
         if 'g' not in networks:
             raise InputError('option file: no network_g block; it names the network that is trained and tested')
 
-    def connect_networks(self, options: dict) -> None:
-        """Tie networks together after loading, before optimizers are built."""
+    @classmethod
+    def connect_networks(cls, networks: dict[str, Any], options: dict) -> None:
+        """Tie networks together after loading, before optimizers are built.
+
+        Args:
+            networks: by name. To see whether they go with the options, those without memory do.
+            options: ``train:``, with all defaults.
+
+        Raises:
+            InputError: they do not go with an option, or with each other.
+        """
+        if options['judge_jointly']:
+            check_samples_apart(cls, networks, 'judge_jointly')
 
     def init_training(self, options: dict) -> None:
         """Terms, optimizers, schedules and everything else that ``train:`` asks for."""
@@ -118,7 +140,7 @@ class FaceModel(BaseModel):
             name: self._build_loss(name, options) for name in self.NETWORKS_OF_TERM if options[name]}
         self.gradient_penalty = self._build_loss('gradient_penalty_opt', options)
         self.discriminators = [name for name in self.DISCRIMINATORS if name in self.networks]
-        check_built(self)
+        check_stored_heatmaps(self)
         if 'fan' in self.networks and self.opt['path'].get('pretrain_network_fan') is None:
             begin_as_teacher(self.networks['fan'], self.terms['heatmap_opt'])
         self.spectral_norms = [module for network in self.networks.values() for module in network.modules()

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from basicsr.utils.registry import MODEL_REGISTRY
 
+from scgan_fan.archs import FAN
+from scgan_fan.data.landmark_face_dataset import LandmarkFaceDataset
+from scgan_fan.errors import InputError
 from scgan_fan.faces.landmarks import decode_heatmaps, draw_heatmaps
 from scgan_fan.images import to_image
 from scgan_fan.models.face_model import FaceModel
@@ -20,8 +23,19 @@ class FANModel(FaceModel):
     Gaussians, in heatmap pixels). Metrics get ``landmarks`` (found) and ``landmarks2`` (true), in pixels.
     """
 
+    SIZE_SEEN = {'g': 'size'}
+    COMPARED: dict[str, str] = {}
     train_options = FANTrain
+    main_kind = (FAN,)
+    trained_on = tested_on = (LandmarkFaceDataset,)
     NETWORKS_OF_TERM = {'heatmap_opt': ()}
+
+    @classmethod
+    def connect_networks(cls, networks: dict[str, Any], options: dict) -> None:
+        """See FaceModel. InputError where there is not a map for each landmark."""
+        super().connect_networks(networks, options)
+        if networks['g'].num_landmarks != 68:
+            raise InputError(f'network_g: num_landmarks: is {networks["g"].num_landmarks}, but faces have 68')
 
     def init_training(self, options: dict) -> None:
         """What FaceModel builds, and the width of the targets."""

@@ -49,10 +49,21 @@ def share_parts(networks: dict[str, Any], first: str, second: str, parts: list[s
     for name in (first, second):
         if name not in networks:
             raise InputError(f'train: shared_parts: there is no network_{name} to share with')
+        if not hasattr(networks[name], 'parts'):
+            raise InputError(f'train: shared_parts: {type(networks[name]).__name__}, network_{name}, has no parts to '
+                             'share; leave them out')
     known = networks[first].parts()
     for part in known if parts == 'all' else parts:
         check_choice('train: shared_parts', part, known)
+        if _shapes(networks[first], part) != _shapes(networks[second], part):
+            raise InputError(f'train: shared_parts: {part} of network_{first} and of network_{second} differ; give '
+                             'both the same options')
         setattr(networks[second], part, getattr(networks[first], part))
+
+
+def _shapes(network: nn.Module, part: str) -> dict[str, torch.Size] | None:
+    module = getattr(network, part, None)
+    return None if module is None else {name: tensor.shape for name, tensor in module.state_dict().items()}
 
 
 def compile_network(network: nn.Module, mode: str | None) -> None:

@@ -34,6 +34,7 @@ class PairedModel(FaceModel):
 
     GENERATORS = ('g', 'fan')
     DISCRIMINATORS = ('d',)
+    SIZE_SEEN = {'d': 'gt_size'}
     NETWORKS_OF_TERM = {'pixel_opt': (), 'feature_opt': (), 'heatmap_opt': (), 'identity_opt': (), 'adv_opt': ('d',)}
 
     def optimize_parameters(self, current_iter: int) -> None:

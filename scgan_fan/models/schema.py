@@ -8,15 +8,18 @@ import functools
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY, DATASET_REGISTRY, LOSS_REGISTRY, METRIC_REGISTRY, MODEL_REGISTRY
 from pydantic import AfterValidator, ConfigDict, PlainValidator, create_model, model_validator
 
-from scgan_fan.data.face_dataset import LoaderBlock
+from scgan_fan.data.face_dataset import DatasetBlock, LoaderBlock
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.metrics.validation import METRIC_INPUTS
+from scgan_fan.models.agreement import (check_dataset, check_measured, check_metrics, check_network, check_sizes,
+                                        is_ours)
 from scgan_fan.models.lr_scheduler import SCHEDULERS
 from scgan_fan.models.terms import check_terms
 from scgan_fan.schema_types import Block, Count, Weight, Whole, block_of, interval, nearest, number, whole
@@ -59,12 +62,16 @@ def _named(kind: str, name, registry):
     return registry.get(name)
 
 
-def _try_network(network, options: dict) -> None:
-    """Which sizes go together only the constructor of a network knows: run it, without memory."""
-    if network.__module__.startswith('scgan_fan.'):
-        norm = {'norm': 'none'} if options.get('norm') == 'spectral' else {}  # the other computes when it is built
-        with torch.device('meta'):
-            network(**{**options, **norm})
+def _try_metric(metric, options: dict) -> None:
+    """What it would only say at the first validation."""
+    if check := getattr(metric, 'check', None):
+        check(**options)
+    for option in ('fan', 'weights', 'reference'):
+        paths = options.get(option) or []
+        for path in paths if isinstance(paths, list) else [paths]:
+            is_name = option == 'fan' and not Path(path).suffix
+            if not is_name and not Path(path).expanduser().exists():
+                raise InputError(f'{option}: {path!r} is not there')
 
 
 def _try_optimizer(optimizer, options: dict) -> torch.optim.Optimizer:
@@ -75,10 +82,11 @@ def _try_scheduler(scheduler, options: dict) -> None:
     scheduler(_try_optimizer(torch.optim.SGD, {'lr': 1.0}), **options)
 
 
-Network = Annotated[dict, _of('network', ARCH_REGISTRY, _try_network)]
+Network = Annotated[dict, _of('network', ARCH_REGISTRY)]
 Loss = Annotated[dict, _of('loss', LOSS_REGISTRY)]
 Metric = Annotated[
-    dict, _of('metric', METRIC_REGISTRY, given=METRIC_INPUTS, better=(Literal['higher', 'lower'], 'higher'))]
+    dict, _of('metric', METRIC_REGISTRY, _try_metric, given=METRIC_INPUTS,
+              better=(Literal['higher', 'lower'], 'higher'))]
 Optimizer = Annotated[dict, _of('optimizer', OPTIMIZERS, _try_optimizer, given=('params',))]
 Scheduler = Annotated[dict, _of('scheduler', SCHEDULERS, _try_scheduler, given=('optimizer', 'last_epoch'))]
 
@@ -249,19 +257,17 @@ def check_options(options: dict, trains: bool = True) -> dict:
     if not hasattr(model, 'train_options'):
         return options
     checked = _file_of(model, trains).read(options).model_dump(warnings=False)
+    sets = {}
     for phase, block in checked['datasets'].items():
-        _check_dataset(phase, {**options['datasets'][phase], 'scale': checked['scale']}, block, checked['num_gpu'])
+        given = {**options['datasets'][phase], 'scale': checked['scale']}
+        if found := _check_dataset(model, phase, given, block, checked['num_gpu']):
+            sets[phase] = found
+    check_metrics((checked['val'] or {}).get('metrics', {}), sets.values())
     if trains:
-        _check_training(checked)
+        _check_training(checked, sets)
         check_terms(model, network_names(options), checked['train'])
-    model.check_networks(network_names(options), trains)
-    for key in (*model.GENERATORS, *model.DISCRIMINATORS):
-        if checked[f'network_{key}']:
-            continue
-        if f'network_{key}' in options:
-            raise InputError(f'network_{key}: is empty; leave it out')
-        if checked['path'][f'pretrain_network_{key}']:
-            raise InputError(f'path: pretrain_network_{key}: there is no network_{key}; add it or leave the path out')
+    model.check_names(network_names(options), trains)
+    _check_networks(model, options, checked, sets, trains)
     return {key: value for key, value in checked.items() if value is not None}
 
 
@@ -288,9 +294,38 @@ def network_names(options: dict) -> list[str]:
     return [str(key).removeprefix('network_') for key in options if str(key).startswith('network_')]
 
 
+def _check_networks(model, given: dict, checked: dict, sets: dict[str, DatasetBlock], trains: bool) -> None:
+    """Each by itself, and whether they go together, with the faces and with ``train:``."""
+    networks = {}
+    for name in (*model.GENERATORS, *model.DISCRIMINATORS):
+        key, options = f'network_{name}', dict(checked[f'network_{name}'] or {})
+        if options:
+            network = ARCH_REGISTRY.get(options.pop('type'))
+            check_network(model, name, network)
+            if is_ours(network):
+                networks[name] = _without_memory(key, network, options)
+        elif key in given:
+            raise InputError(f'{key}: is empty; leave it out')
+        elif checked['path'][f'pretrain_{key}']:
+            raise InputError(f'path: pretrain_{key}: there is no {key}; add it or leave the path out')
+    names = network_names(given)
+    check_sizes(model, networks, checked['scale'], sets, next(name for name in model.GENERATORS if name in names))
+    if trains and len(networks) == len(names):
+        model.connect_networks(networks, checked['train'])
 
 
-def _check_dataset(phase: str, given: dict, block: dict, num_gpu) -> None:
+def _without_memory(key: str, network, options: dict) -> torch.nn.Module:
+    """Which sizes go together only the constructor of a network knows: run it."""
+    norm = {'norm': 'none'} if options.get('norm') == 'spectral' else {}  # the other computes when it is built
+    try:
+        with torch.device('meta'):
+            return network(**{**options, **norm})
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+        raise InputError(f'{key}: {error}') from error
+
+
+def _check_dataset(model, phase: str, given: dict, block: dict, num_gpu) -> DatasetBlock | None:
+    """What describes its faces; None of a dataset of others."""
     where = f'datasets: {phase}'
     if phase != 'train' and phase.split('_')[0] not in ('val', 'test'):
         raise InputError(f'{where}: unknown set{nearest(phase, ("train", "val", "test"))}')
@@ -301,16 +336,17 @@ def _check_dataset(phase: str, given: dict, block: dict, num_gpu) -> None:
             raise InputError(f'{where}: prefetch_mode: cuda needs pin_memory: true; add it')
     try:
         dataset = _named('dataset', block['type'], DATASET_REGISTRY)
-        if hasattr(dataset, 'check'):
-            dataset.check(given)
+        check_dataset(model, phase, dataset)
+        found = dataset.check(given) if hasattr(dataset, 'check') else None
     except InputError as error:
         raise InputError(f'{where}: {error}') from error
     for key in ('name', 'batch_size_per_gpu', 'num_worker_per_gpu')[:3 if phase == 'train' else 1]:
         if block[key] is None:
             raise InputError(f'{where}: {key}: is missing; add it')
+    return found
 
 
-def _check_training(checked: dict) -> None:
+def _check_training(checked: dict, sets: dict[str, DatasetBlock]) -> None:
     """What no block can know alone."""
     if 'train' not in checked['datasets']:
         raise InputError('datasets: train: is missing; add it')
@@ -323,4 +359,6 @@ def _check_training(checked: dict) -> None:
     if best is not None:
         validated = [block['name'] for phase, block in checked['datasets'].items() if phase != 'train']
         check_choice('logger: keep_best: dataset', best['dataset'], validated)
-        check_choice('logger: keep_best: metric', best['metric'], validation.get('metrics', {}))
+        metrics = validation.get('metrics', {})
+        check_choice('logger: keep_best: metric', best['metric'], metrics)
+        check_measured(best, metrics[best['metric']], sets)

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import MODEL_REGISTRY
 
+from scgan_fan.data.paired_face_dataset import PairedFaceDataset
+from scgan_fan.data.unpaired_face_dataset import UnpairedFaceDataset
 from scgan_fan.errors import InputError
 from scgan_fan.images import to_image
 from scgan_fan.models.adversarial import (adversarial_term, discriminator_loss, discriminators_learn,
@@ -23,6 +25,7 @@ from scgan_fan.models.synthetic_lr import gaussian_blur, partly_clean
 from scgan_fan.models.terms import check_samples_apart
 from scgan_fan.precision import at_least_float32
 
+DEGRADERS = 'degrade_hl', 'degrade_sl'
 BLUR = 2  # what a draw is for; see FaceModel.draw
 
 
@@ -77,7 +80,10 @@ class SemiCycleModel(FaceModel):
 
     GENERATORS = ('g', 'degrade_hl', 'degrade_sl', 'fan')
     DISCRIMINATORS = ('d_l1', 'd_l2', 'd_h1', 'd_h2')
+    SIZE_SEEN = {'degrade_hl': 'gt_size', 'degrade_sl': 'gt_size', 'd_l1': 'lq_size', 'd_l2': 'lq_size',
+                 'd_h1': 'gt_size', 'd_h2': 'gt_size'}
     train_options = SemiCycleTrain
+    trained_on = (UnpairedFaceDataset, PairedFaceDataset)
     TERMS = {  # block -> who makes the images that it looks at, one after the other; who else must be there
         'pixel_lr_opt': (('degrade_hl',), ()),
         'adv_l1_opt': (('degrade_hl',), ('d_l1',)),
@@ -241,17 +247,25 @@ class SemiCycleModel(FaceModel):
         return 'HR' if self.main_network == 'g' else 'pooled'
 
     @classmethod
-    def check_networks(cls, networks: list[str], trains: bool) -> None:
+    def check_names(cls, networks: list[str], trains: bool) -> None:
         """As FaceModel; the degrader of the forward cycle can also be alone."""
         if 'degrade_hl' not in networks or 'degrade_sl' in networks:
-            super().check_networks(networks, trains)
+            super().check_names(networks, trains)
         if trains and not {'degrade_hl', 'degrade_sl'} & set(networks):
             raise InputError('option file: SemiCycleModel needs a network_degrade_hl or a network_degrade_sl')
 
-    def connect_networks(self, options: dict) -> None:
+    @classmethod
+    def connect_networks(cls, networks: dict[str, Any], options: dict) -> None:
         """Let the two degraders share the named parts."""
+        super().connect_networks(networks, options)
         if options['shared_parts']:
-            share_parts(self.networks, 'degrade_hl', 'degrade_sl', options['shared_parts'])
+            share_parts(networks, 'degrade_hl', 'degrade_sl', options['shared_parts'])
+        if options['simultaneous']:
+            check_samples_apart(cls, networks, 'simultaneous')
+        if options['backward_every'] > 1 and 'degrade_hl' not in networks:
+            raise InputError('train: backward_every: without network_degrade_hl nothing learns in between; set it to 1')
+        if len({networks[name].noise_dim for name in DEGRADERS if name in networks}) > 1:
+            raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
 
     def init_training(self, options: dict) -> None:
         """What FaceModel builds, and this method's own options."""
@@ -263,13 +277,7 @@ class SemiCycleModel(FaceModel):
         self.simultaneous = options['simultaneous']
         self.backward_every = options['backward_every']
         super().init_training(options)
-        for name in self.discriminators if self.simultaneous else ():
-            check_samples_apart(name, self.networks[name], 'simultaneous')
-        if self.backward_every > 1 and 'degrade_hl' not in self.networks:
-            raise InputError('train: backward_every: without network_degrade_hl nothing learns in between; set it to 1')
-        self.degraders = [name for name in ('degrade_hl', 'degrade_sl') if name in self.networks]
-        if len({self.networks[name].noise_dim for name in self.degraders}) > 1:
-            raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
+        self.degraders = [name for name in DEGRADERS if name in self.networks]
 
     def learners(self, term: str) -> tuple[str, ...]:
         """See FaceModel: all that made the images, or with ``cycle_grad: detached`` the last."""

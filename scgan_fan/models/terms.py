@@ -8,6 +8,7 @@ from torch import nn
 from scgan_fan.data.heatmap_store import HeatmapStore
 from scgan_fan.errors import InputError, check_choice
 from scgan_fan.losses.heatmap_loss import HeatmapLoss
+from scgan_fan.models.agreement import GRADIENTS, IMAGES, check_loss
 from scgan_fan.models.adversarial import term_of
 
 
@@ -49,12 +50,19 @@ def check_terms(model, networks: list[str], options: dict) -> None:
         if term_of(name) not in terms:
             raise InputError(f'network_{name}: judges nothing without train: {term_of(name)}; add one or leave the '
                              'other out')
+    for term in terms:
+        compared = next((kind for begin, kind in model.COMPARED.items() if term.startswith(begin)), IMAGES)
+        check_loss(term, options[term]['type'], compared)
+    if options['gradient_penalty_opt']:
+        check_loss('gradient_penalty_opt', options['gradient_penalty_opt']['type'], GRADIENTS)
     if not terms:
         raise InputError(f'option file: {model.__name__} needs at least one loss block in train:')
     if 'fan' in networks and 'heatmap_opt' not in terms:
         raise InputError('network_fan: learns nothing without train: heatmap_opt; add one or leave the other out')
     for name in options['frozen']:
         check_choice('train: frozen', name, generators)
+    if set(generators) <= set(options['frozen']):
+        raise InputError('train: frozen: names all generators: nothing learns that is used in the end; leave one out')
     for name in (*generators, *discriminators):
         block = optimizer_of(name, discriminators)
         if name not in options['frozen'] and options[block] is None:
@@ -63,15 +71,6 @@ def check_terms(model, networks: list[str], options: dict) -> None:
         raise InputError('train: net_d_iters: there is no discriminator to step in between; set it to 1')
     if not discriminators and options['gradient_penalty_opt']:
         raise InputError('train: gradient_penalty_opt: there is no discriminator; leave the block out')
-
-
-def check_built(model) -> None:
-    """Raise InputError where an option does not go with a network or a loss of a FaceModel."""
-    if model.discriminate_jointly:
-        for name in model.discriminators:
-            check_samples_apart(name, model.networks[name], 'judge_jointly')
-    heatmaps = model.opt.get('datasets', {}).get('train', {}).get('heatmaps')
-    _check_stored_heatmaps(heatmaps, model.terms.get('heatmap_opt'))
 
 
 def check_all_learn(model) -> None:
@@ -84,15 +83,18 @@ def check_all_learn(model) -> None:
                              'in train: frozen')
 
 
-def check_samples_apart(name: str, discriminator: nn.Module, option: str) -> None:
-    """Raise InputError where batch norm lets the images of one batch change each other's judgement."""
-    if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in discriminator.modules()):
-        raise InputError(f'train: {option}: network_{name} has batch norm, by which the images of a batch change each '
-                         "other's judgement; set it to false")
+def check_samples_apart(model, networks: dict[str, nn.Module], option: str) -> None:
+    """Raise InputError where batch norm lets the images of one batch change each other's judgement; ``model``: a
+    FaceModel, the class."""
+    for name in networks.keys() & set(model.DISCRIMINATORS):
+        if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in networks[name].modules()):
+            raise InputError(f'train: {option}: network_{name} has batch norm, by which the images of a batch change '
+                             "each other's judgement; set it to false")
 
 
-def _check_stored_heatmaps(path: str | None, loss: nn.Module | None) -> None:
-    """Stored heatmaps must be what ``heatmap_opt`` would draw."""
+def check_stored_heatmaps(model) -> None:
+    """Stored heatmaps must be what ``heatmap_opt`` of a FaceModel would draw."""
+    path, loss = model.opt.get('datasets', {}).get('train', {}).get('heatmaps'), model.terms.get('heatmap_opt')
     if path is None:
         return
     if not isinstance(loss, HeatmapLoss):

@@ -298,3 +298,104 @@ def test_a_program_ends_in_one_line_before_it_has_done_anything(tmp_path, script
     result = run([*(['-m', script] if '/' not in script else [script]), '-opt', 'mine.yml'], tmp_path, check=False)
     assert result.returncode == 1 and set(tmp_path.iterdir()) == before
     assert result.stderr == 'error: mine.yml: train: cycle_gard: unknown option; did you mean cycle_grad?\n'
+
+
+# ---- what does not go together ----
+
+PAIRED, LANDMARKS, DEGRADER = (read_options(OPTIONS / file) for file in (
+    'train_superfan.yml', 'train_fan64.yml', 'train_lrgan_1_high_to_low.yml'))
+UNPAIRED_FACES, FACES_WITH_LANDMARKS = (opt['datasets']['train'] for opt in (SHIPPED, LANDMARKS))
+LR_FACES = {'name': 'faces', 'type': 'LowResolutionFaceDataset', 'dataroot_lq': 'lr'}
+RELEASED = {'type': 'LRGANReleasedDegrader'}
+
+
+@pytest.mark.parametrize('opt, where, value, said', [
+    (SHIPPED, 'scale', 2, 'scale: is 2, but network_g is made for 4'),
+    (PAIRED, 'network_g.blocks', [12, 3], 'scale: is 4, but network_g is made for 2'),
+    (SHIPPED, 'network_degrade_sl.scale', 2, 'scale: is 4, but network_degrade_sl is made for 2'),
+    *((SHIPPED, f'network_{name}.size', 32, f'network_{name}: size: is 32, but the faces of datasets: train that it '
+                                            f'sees have {side} pixels')
+      for name, side in (('d_l1', 16), ('d_l2', 16), ('d_h1', 64), ('d_h2', 64), ('degrade_hl', 64))),
+    (PAIRED, 'network_d.size', 32, 'network_d: size: is 32, but the faces of datasets: train that it sees have 64'),
+    (SHIPPED, 'datasets.train.gt_size', 128, 'network_degrade_hl: size: is 64, but the faces of datasets: train'),
+    (DEGRADER, 'datasets.val.gt_size', 128, 'network_degrade_hl: size: is 64, but the faces of datasets: val that'),
+    (LANDMARKS, 'network_g.depth', 0, 'FAN depth: 0 is below 1'),
+    (LANDMARKS, 'network_g.num_landmarks', 0, 'FAN num_landmarks: 0 is below 1'),
+    (LANDMARKS, 'network_g.num_landmarks', 5, 'network_g: num_landmarks: is 5, but faces have 68'),
+    (LANDMARKS, 'datasets.train.size', 48, 'datasets: train: size: 48 is not a multiple of 32, which network_g'),
+    (SHIPPED, 'network_degrade_hl.noise_dim', 32, 'get the same noise: give them one noise_dim'),
+    (SHIPPED, 'train.shared_parts', ['inptu'], "train: shared_parts: unknown value 'inptu'; choose one of input, enc1"),
+    (SHIPPED, 'train.frozen', ['g', 'degrade_hl', 'degrade_sl'], 'train: frozen: names all generators: nothing'),
+    (LANDMARKS, 'train.frozen', ['g'], 'train: frozen: names all generators'),
+    (LANDMARKS, 'datasets.train', UNPAIRED_FACES, 'type: UnpairedFaceDataset is of another kind; FANModel takes Land'),
+    (PAIRED, 'datasets.train', UNPAIRED_FACES, 'datasets: train: type: UnpairedFaceDataset is of another kind'),
+    (SHIPPED, 'datasets.train', FACES_WITH_LANDMARKS, 'SemiCycleModel takes UnpairedFaceDataset or'),
+    (SHIPPED, 'datasets.val', FACES_WITH_LANDMARKS, 'datasets: val: type: LandmarkFaceDataset is of'),
+    (LANDMARKS, 'datasets.val', LR_FACES, 'FANModel takes LandmarkFaceDataset here'),
+    (DEGRADER, 'datasets.val', LR_FACES, 'datasets: val: has no gt_size, which network_degrade_hl sees'),
+    (SHIPPED, 'network_d_h1', {'type': 'RestorationNet'}, 'network_d_h1: type: RestorationNet is of another kind;'),
+    (SHIPPED, 'network_degrade_hl', {'type': 'RestorationNet'}, 'degrade_hl: type: RestorationNet is of another kind'),
+    (SHIPPED, 'network_g', {'type': 'FAN'}, 'network_g: type: FAN is of another kind; take RestorationNet or'),
+    (LANDMARKS, 'network_g', {'type': 'RestorationNet'}, 'network_g: type: RestorationNet is of another kind;'),
+    (SHIPPED, 'train.adv_l1_opt', {'type': 'L1Loss'}, 'train: adv_l1_opt: type: L1Loss compares two images'),
+    (SHIPPED, 'train.pixel_lr_opt', {'type': 'GANLoss', 'gan_type': 'lsgan'}, 'pixel_lr_opt: type: GANLoss'),
+    (SHIPPED, 'train.heatmap_opt', {'type': 'L1Loss'}, 'train: heatmap_opt: type: L1Loss'),
+    (SHIPPED, 'train.gradient_penalty_opt', {'type': 'L1Loss'}, 'train: gradient_penalty_opt: type: L1Loss'),
+    (LANDMARKS, 'train.heatmap_opt', {'type': 'HeatmapLoss'}, 'train: heatmap_opt: type: HeatmapLoss'),
+    (SHIPPED, 'logger.keep_best', {'dataset': 'real_lr', 'metric': 'psnr'}, 'psnr is not measured of'),
+])
+def test_what_does_not_go_together(line, opt, where, value, said):
+    assert said in line(changed(where, value, opt))
+
+
+def test_networks_that_share_parts_are_alike(line, checked):
+    shared = changed('train.shared_parts', ['enc1', 'dec1'])
+    assert checked(shared)
+    assert 'train: shared_parts: enc1 of network_degrade_hl and of network_degrade_sl differ' in line(
+        changed('network_degrade_hl.width', 1.0, shared))
+    released = changed('network_degrade_hl', RELEASED, changed('network_degrade_sl', RELEASED, shared))
+    assert 'train: shared_parts: LRGANReleasedDegrader, network_degrade_hl, has no parts' in line(released)
+
+
+@pytest.mark.parametrize('where, value, said', [
+    ('network_degrade_hl.noise_dim', 0, 'DegradationNet noise_dim: 0 is below 1'),
+    ('network_g.blocks', [12, 0], 'RestorationNet blocks: 0 is below 1'),
+    ('network_g', {'type': 'SuperFANNet', 'blocks': [12, 3, 0]}, 'SuperFANNet blocks: 0 is below 1'),
+    ('train.heatmap_opt.fan', 'fan65', "heatmap_opt: fan: 'fan65' is neither a file nor"),
+    ('train.heatmap_opt.network', {'num_stack': 2}, 'heatmap_opt: network: num_stack: unknown option; did you mean'),
+    ('train.heatmap_opt.input_size', 0, 'heatmap_opt: input_size: 0 is not a whole number from 1'),
+    ('train.heatmap_opt.pad', 0.5, 'heatmap_opt: pad: 0.5 is not a finite number from 1'),
+    ('train.feature_opt', {'type': 'FeatureLoss', 'backbone': 'resnet51'}, "backbone: unknown value 'resnet51'; did"),
+    ('train.feature_opt', {'type': 'FeatureLoss', 'weights': 'imagent'}, "weights: 'imagent' is neither a file nor"),
+])
+def test_numbers_and_names_that_nothing_can_be_made_of(line, where, value, said):
+    assert said in line(changed(where, value, PAIRED if 'feature' in where else SHIPPED))
+
+
+@pytest.mark.parametrize('metric, options, said', [
+    *((metric, {'fan': 'fan65'}, "fan: 'fan65' is neither a file nor") for metric in (
+        'nme68', 'auc68', 'landmark_confidence')),
+    ('landmark_confidence', {'fan': 'dlib'}, "fan: 'dlib' is neither a file nor"),
+    *((metric, {'network': 'dlb', **more}, "network: unknown value 'dlb'; did you mean dlib?") for metric, more in (
+        ('fid', {'reference': '.'}), ('kid', {'reference': '.'}), ('feature_distance', {}), ('verification', {}),
+        ('verification_control', {}), ('identity', {}), ('identity_gate', {}), ('identity_gate_real', {}))),
+    *((metric, {'weights': 'nofile.pth', **more}, "weights: 'nofile.pth' is not there") for metric, more in (
+        ('fid', {'reference': '.'}), ('kid', {'reference': '.'}), ('feature_distance', {}), ('lpips', {}),
+        ('identity', {'network': 'onnx'}))),
+    ('fid', {'reference': 'nowhere'}, "reference: 'nowhere' is not there"),
+    ('fid', {'reference': []}, 'reference: '), ('kid', {'reference': '.', 'subsets': 0}, 'subsets: 0 is not a whole'),
+    ('kid', {'reference': '.', 'subset_size': 1}, 'subset_size: 1 is not a whole number from 2'),
+    ('identity', {'network': 'onnx'}, 'weights: is missing; network: onnx needs a file'),
+    ('verification', {'network': 'facenet'}, 'weights: is missing; network: facenet needs a file'),
+    ('verification', {'network': 'onnx', 'weights': __file__}, 'threshold: is missing'),
+    ('verification', {'threshold': 0}, 'threshold: 0 is not'),
+    ('identity_gate', {'threshold': 2}, 'threshold: 2 is not'),
+    ('identity', {'network': 'onnx', 'weights': __file__, 'colours': 'grb'}, "colours: unknown value 'grb'"),
+    ('auc68', {'limit': 0}, 'limit: 0; it must be above 0'),
+    ('detection', {'enlarge': 0}, 'enlarge: 0 is not a whole number from 1'),
+    ('psnr', {'crop_border': 0, 'input_order': 'CWH'}, "input_order: unknown value 'CWH'; choose one of HWC"),
+    ('psnr', {'crop_border': 32}, 'crop_border: 32 leaves nothing of faces of 64 pixels'),
+])
+def test_metrics_that_would_fail_at_the_first_validation(line, metric, options, said):
+    said_in_full = line(changed('val.metrics.mine', {'type': f'calculate_{metric}', **options}))
+    assert said_in_full.startswith('val: metrics: mine: ') and said in said_in_full
