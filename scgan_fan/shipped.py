@@ -12,6 +12,7 @@ from scgan_fan.errors import InputError
 FOLDER = Path(__file__).parent / 'weights'
 RESTORERS = {
     'scgan_fan': 'restores faces: SCGAN guided by fan64 and by likeness',
+    'scgan_fan_32': 'restores faces of 32 pixels: SCGAN guided by fan64 and by likeness',
     'scgan_fan_through': 'restores faces: an earlier stage of it, with gradients through the cycles: softer',
     'scgan': 'restores faces: SCGAN, to compare',
     'cyclegan': 'restores faces: CycleGAN (fc), to compare',
@@ -19,7 +20,7 @@ RESTORERS = {
     'superfan': 'restores faces: Super-FAN, to compare',
     'pixel': 'restores faces: what the first one began with, trained with the pixel loss alone',
 }
-DEFAULT_RESTORERS = ('scgan_fan',)  # each restores the faces whose size is nearest to its own
+DEFAULT_RESTORERS = ('scgan_fan', 'scgan_fan_32')  # each restores the faces whose size is nearest to its own
 FILES = {'fan64.pth': 'heatmap loss, landmarks', **{f'{name}.safetensors': what for name, what in RESTORERS.items()}}
 
 
