@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from scgan_fan.archs.blocks import LAST_SIZE, check_positive, check_size, scaled
+from scgan_fan.archs.blocks import LAST_SIZE, check_size, scaled
 from scgan_fan.errors import InputError, check_choice
 
 CHANNELS = 64
@@ -58,7 +58,6 @@ class SuperFANNet(nn.Module):
         check_choice('SuperFANNet activation', activation, ('relu', 'prelu'))
         if len(blocks) < 2:
             raise InputError(f'SuperFANNet: blocks {list(blocks)}; give at least two numbers, one for each size')
-        check_positive('SuperFANNet blocks', *blocks)
         self.scale = 2 ** (len(blocks) - 1)
         channels = scaled(CHANNELS, width)
         self.long_skip = long_skip

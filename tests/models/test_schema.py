@@ -360,7 +360,6 @@ def test_networks_that_share_parts_are_alike(line, checked):
 @pytest.mark.parametrize('where, value, said', [
     ('network_degrade_hl.noise_dim', 0, 'DegradationNet noise_dim: 0 is below 1'),
     ('network_g.blocks', [12, 0], 'RestorationNet blocks: 0 is below 1'),
-    ('network_g', {'type': 'SuperFANNet', 'blocks': [12, 3, 0]}, 'SuperFANNet blocks: 0 is below 1'),
     ('train.heatmap_opt.fan', 'fan65', "heatmap_opt: fan: 'fan65' is neither a file nor"),
     ('train.heatmap_opt.network', {'num_stack': 2}, 'heatmap_opt: network: num_stack: unknown option; did you mean'),
     ('train.heatmap_opt.input_size', 0, 'heatmap_opt: input_size: 0 is not a whole number from 1'),
