@@ -11,6 +11,7 @@ from typing import Any
 
 from scgan_fan.choices import DETECTORS
 from scgan_fan.commands.line import ends_in_one_line, factor, natural, positive, room, share
+from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import MARGIN
 from scgan_fan.prepare.collections import BOXES, BOXES_TO_CROP_BY, COLLECTIONS
 from scgan_fan.prepare.degrade import PRESETS, degrade
@@ -104,10 +105,13 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _settings(arguments: argparse.Namespace):
-    """The run that is asked for, as ``prepare.pipeline.Settings``."""
+    """The run that is asked for, as ``prepare.pipeline.Settings``; InputError where it would find no face."""
     from scgan_fan.prepare.pipeline import Settings
     given = {**vars(arguments), 'input': os.path.abspath(os.path.expanduser(arguments.input))}
     given['min_face'] = arguments.min_face or arguments.size
+    if arguments.max_face and arguments.max_face < given['min_face']:
+        raise InputError(f'--max_face: {arguments.max_face} is below --min_face, {given["min_face"]} (without it, '
+                         '--size): no face would be left')
     if arguments.sharpness is None:
         given['sharpness'] = SHARP if arguments.size == SHARP_SIZE else 0
     return Settings(**{field.name: given[field.name] for field in fields(Settings)})

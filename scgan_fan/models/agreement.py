@@ -9,6 +9,7 @@ from torch import nn
 from scgan_fan.archs import DEGRADERS, DISCRIMINATORS, FAN
 from scgan_fan.data.face_dataset import DatasetBlock, FaceDataset, PairBlock
 from scgan_fan.data.landmark_face_dataset import LandmarkBlock
+from scgan_fan.data.low_resolution_face_dataset import LowResolutionBlock
 from scgan_fan.errors import InputError
 from scgan_fan.metrics.validation import Metric
 
@@ -18,6 +19,7 @@ COMPARES = {  # loss -> what it is called with
     'GANLoss': JUDGEMENTS, 'HeatmapLoss': HEATMAPS, 'GradientPenalty': GRADIENTS, 'ZeroCenteredPenalty': GRADIENTS,
     'PerceptualLoss': 'style, too, by a second number', 'WeightedTVLoss': 'an image with itself',
     'MultiScaleGANLoss': 'lists of judgements'}
+LEAST_SIDE = {'calculate_ssim': 11, 'calculate_niqe': 96, 'calculate_niqe_enlarged': 96}  # a window, a block
 
 
 def is_ours(kind: type) -> bool:
@@ -80,13 +82,16 @@ def _check_size(name: str, network: nn.Module, phase: str, option: str, block: D
 
 
 def check_metrics(metrics: dict[str, dict], sets: Iterable[DatasetBlock]) -> None:
-    """Raise InputError where one is to leave out more at the border than the faces of a set have; ``metrics``: the
-    blocks of ``val:``."""
-    side = min((block.gt_size for block in sets if isinstance(block, PairBlock)), default=None)
-    for name, options in metrics.items():
-        if side and 2 * options.get('crop_border', 0) >= side:
-            raise InputError(f'val: metrics: {name}: crop_border: {options["crop_border"]} leaves nothing of faces of '
-                             f'{side} pixels')
+    """Raise InputError where one looks at more pixels at once than the faces of a set have; ``metrics``: the blocks of
+    ``val:``."""
+    side = min((block.gt_size if isinstance(block, PairBlock) else block.size * (block.scale or 1)
+                for block in sets if isinstance(block, (PairBlock, LowResolutionBlock))), default=None)
+    for name, options in metrics.items() if side else ():
+        left = (side - 2 * options.get('crop_border', 0)) * options.get('enlarge', 1)
+        least = LEAST_SIDE.get(options['type'], 1)
+        if left < least:
+            raise InputError(f'val: metrics: {name}: {options["type"]} needs {least} pixels; with these options '
+                             f'{max(left, 0)} are left of faces of {side}')
 
 
 def check_measured(best: dict, metric: dict, sets: dict[str, DatasetBlock]) -> None:

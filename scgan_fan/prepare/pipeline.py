@@ -168,6 +168,8 @@ def _map(function, items: list, workers: int):
     # spawned: forking a process with torch's threads may hang
     with multiprocessing.get_context('spawn').Pool(min(workers, len(items)), _prepare_worker) as pool:
         yield from pool.imap(function, items)
+        pool.close()  # what ends by itself leaves nothing behind, of which Python would warn: tqdm's lock
+        pool.join()
 
 
 def _prepare_worker() -> None:

@@ -62,6 +62,14 @@ def test_the_sharpness_filter_is_for_the_size_it_was_measured_for(monkeypatch, s
     assert (rules.sharpness, rules.min_face) == (least, size)
 
 
+@pytest.mark.parametrize('options, least', [(['--size', 17], 17), (['--size', 8, '--min_face', 24], 24)])
+def test_faces_that_are_too_large_and_too_small_are_not_looked_for(tmp_path, photographs, monkeypatch, capsys, options,
+                                                                   least):
+    assert run(monkeypatch, 'folder', photographs, '-o', tmp_path / 'out', *options, '--max_face', 16) == 1
+    assert capsys.readouterr().err.startswith(f'error: --max_face: 16 is below --min_face, {least}')
+    assert not (tmp_path / 'out').exists()
+
+
 @pytest.mark.parametrize('name', [*COLLECTIONS, 'degrade'])
 def test_help_tells_of_each_collection(name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -393,7 +393,9 @@ def test_numbers_and_names_that_nothing_can_be_made_of(line, where, value, said)
     ('auc68', {'limit': 0}, 'limit: 0; it must be above 0'),
     ('detection', {'enlarge': 0}, 'enlarge: 0 is not a whole number from 1'),
     ('psnr', {'crop_border': 0, 'input_order': 'CWH'}, "input_order: unknown value 'CWH'; choose one of HWC"),
-    ('psnr', {'crop_border': 32}, 'crop_border: 32 leaves nothing of faces of 64 pixels'),
+    ('psnr', {'crop_border': 32}, 'needs 1 pixels; with these options 0 are left of faces of 64'),
+    ('ssim', {'crop_border': 27}, 'needs 11 pixels; with these options 10 are left of faces'),
+    ('niqe', {'crop_border': 0}, 'calculate_niqe needs 96'), ('niqe_enlarged', {'enlarge': 1}, 'needs 96'),
 ])
 def test_metrics_that_would_fail_at_the_first_validation(line, metric, options, said):
     said_in_full = line(changed('val.metrics.mine', {'type': f'calculate_{metric}', **options}))
