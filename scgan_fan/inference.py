@@ -30,11 +30,11 @@ from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.network_loader import LARGEST, Restorer, Weights, face_size, load_restorer
 from scgan_fan.shipped import DEFAULT_RESTORERS
 
-# At ``FIDELITY``, standard deviation of the Gaussian that parts what is the photograph's from what is made up: where
-# all of the finest detail is the face's, where none is, and for noise as strong as the face itself. The spectra of
+# At ``FIDELITY``, standard deviation of the Gaussian that parts what is the photograph's from what is made up: where it
+# is clean, where compression left no fine detail, and for noise as strong as the face itself. The spectra of
 # photographs fall with the frequency and noise's does not, so that the frequency up to which they are stronger is in
-# proportion to 1 / noise. Measured on portraits of 16 to 48 pixels (docs/restore.md).
-LOW_OF_GENUINE, LOW_OF_SPOILT, LOW_OF_NOISE = 1 / 3, 1 / 2, 2.0  # pixels of the photograph
+# proportion to 1 / noise. Measured on portraits of 12 to 64 pixels (docs/restore.md).
+LOW_OF_CLEAN, LOW_OF_COMPRESSED, LOW_OF_NOISE = 1 / 4, 1 / 2, 1.8  # pixels of the photograph
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
 MOST_LOW = 1 / 8  # of the side
 CLEAR = 64  # pixels: what FAN was trained on
@@ -123,6 +123,7 @@ class RestoredFace:
         reason: why it is only enlarged; empty where it is restored.
         low: see ``paste_face``, but in pixels of the photograph.
         consistency: see ``paste_face``.
+        blur: as ``low``.
     """
 
     face: Face
@@ -132,6 +133,7 @@ class RestoredFace:
     reason: str = ''
     low: float = 0
     consistency: float = 0
+    blur: float = 0
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | Weights = DEFAULT_REST
     grey = is_grey(image)
     for face, restored, shape in _with_outlines(seen, done):
         paste_face(enlarged, to_grey(restored) if grey else restored, face.crop.scaled(scale), scale * shape,
-                   scale * face.low, image, face.consistency)
+                   scale * face.low, image, face.consistency, scale * face.blur)
     return RestoredPhoto(enlarged, done, passed)
 
 
@@ -232,12 +234,13 @@ def too_large(crop: Crop, restorer: Restorer) -> str:
 
 def _restored_by_quality(image: np.ndarray, face: Face, crop: Crop, pixels: np.ndarray, restored: np.ndarray,
                          fidelity: float) -> RestoredFace:
-    """How much of the photograph is kept goes by how good it is: of a clean one all that its pixels show."""
-    noise, genuine = assess(image, crop, restored)
-    low = max(LOW_OF_SPOILT + (LOW_OF_GENUINE - LOW_OF_SPOILT) * genuine, LOW_OF_NOISE * noise)
-    # No consistency at the ends of the scale, or neither would be what ``restore_photo`` says of them.
+    """How much of the photograph is kept, and how it is read, goes by how good it is."""
+    noise, left, genuine, blur = assess(image, crop, restored)
+    low = max(LOW_OF_COMPRESSED + (LOW_OF_CLEAN - LOW_OF_COMPRESSED) * left, LOW_OF_NOISE * noise)
+    # No consistency at the ends of the scale, and no blur at 1, or they would not be what ``restore_photo`` says.
     return RestoredFace(face, crop, pixels, restored, low=_low(crop, low, fidelity),
-                        consistency=2 * min(fidelity, 1 - fidelity) * genuine)
+                        consistency=2 * min(fidelity, 1 - fidelity) * genuine,
+                        blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity)
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

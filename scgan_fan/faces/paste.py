@@ -16,6 +16,7 @@ ROOM = 0.04  # of the crop's side: the outline lies so far outside of the landma
 LUMA = np.tile(np.array([[0.299], [0.587], [0.114]], np.float32), 3)  # ITU-R BT.601, for each of three channels
 BROWS = slice(17, 27)  # of the 68 landmarks
 PIXEL = 12**-0.5  # standard deviation of a pixel's square / its side
+STEPS = 3  # of back-projection
 
 
 def round_square(square: tuple[float, float, float]) -> Square:
@@ -60,6 +61,11 @@ def resize_square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if len(image) > size else cv2.INTER_CUBIC)
 
 
+def blurred(image: np.ndarray, across: float, down: float = 0) -> np.ndarray:
+    """By a Gaussian of these standard deviations, pixels; ``down`` 0: as ``across``."""
+    return cv2.GaussianBlur(image, None, across, None, down, cv2.BORDER_REPLICATE) if across > 0 else image
+
+
 def outline(landmarks: np.ndarray, crop: Crop) -> np.ndarray:
     """The face's shape: the hull of its landmarks and, above the brows, the forehead.
 
@@ -78,10 +84,11 @@ def outline(landmarks: np.ndarray, crop: Crop) -> np.ndarray:
 
 
 def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.ndarray, low: float,
-               photo: np.ndarray | None = None, consistency: float = 0) -> None:
+               photo: np.ndarray | None = None, consistency: float = 0, blur: float = 0) -> None:
     """Paste a restored face into the enlarged photograph, which is changed in place.
 
-    Its lower frequencies are those of the photograph: what the photograph shows stays, and the face adds what is finer.
+    Its lower frequencies, seen as blurred as the photograph is, are those of the photograph: what the photograph shows
+    stays, and the face adds what is finer.
     It fades out towards the border of its shape; nothing changes outside of its crop.
 
     Args:
@@ -92,7 +99,8 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
         low: standard deviation of the Gaussian that parts lower and higher frequencies, pixels of ``background``;
             0 leaves the photograph as it is.
         photo: the photograph before it was enlarged, of the same type.
-        consistency: 0 to 1: how far the result, reduced to its size, is to agree with ``photo`` in every pixel.
+        consistency: 0 to 1: how far the result, blurred and reduced, is to agree with ``photo`` in every pixel.
+        blur: standard deviation of the Gaussian that the photograph was blurred with, pixels of ``background``.
     """
     left, top, right, bottom = _window(crop)
     height, width = background.shape[:2]
@@ -103,10 +111,11 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
     here = np.s_[there[0].start - top:there[0].stop - top, there[1].start - left:there[1].stop - left]
     levels = np.iinfo(background.dtype).max
     seen = _turn_back(face, crop, (left, top, right, bottom))[here].astype(np.float32) * (levels / 255)
-    restored = seen + _low_frequencies(behind - seen, low)
+    restored = seen + _low_frequencies(behind - blurred(seen, blur), low)
     if photo is not None and consistency > 0:
         scale = np.divide(background.shape[1::-1], photo.shape[1::-1])
-        restored += consistency * _lacking(restored, (there[1].start, there[0].start), photo, scale)
+        consistent = _consistent(restored, (there[1].start, there[0].start), photo, scale, blur)
+        restored += consistency * (consistent - restored)
     strength = _fade(crop, shape, (left, top, right, bottom))[here][..., None]
     background[there] = np.rint(behind + strength * (restored - behind)).clip(0, levels).astype(background.dtype)
 
@@ -114,19 +123,20 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
 def _low_frequencies(image: np.ndarray, low: float) -> np.ndarray:
     """Brightness up to the limit of ``paste_face``, colours up to half of it: they are the noisier ones (JPEG and video
     keep them at half of the resolution)."""
-    bright, coloured = (cv2.GaussianBlur(image, None, limit, borderType=cv2.BORDER_REPLICATE)
-                        for limit in (low, 2 * low))
+    bright, coloured = blurred(image, low), blurred(image, 2 * low)
     return coloured + (bright - coloured) @ LUMA
 
 
-def _lacking(part: np.ndarray, corner: tuple[int, int], photo: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """What a part of the enlarged photograph lacks of ``photo`` when it is seen through its pixels: a step of
+def _consistent(part: np.ndarray, corner: tuple[int, int], photo: np.ndarray, scale: np.ndarray,
+                blur: float) -> np.ndarray:
+    """A part of the enlarged photograph that shows ``photo`` when it is blurred and seen through its pixels:
     back-projection (Irani and Peleg, Improving resolution by image registration, CVGIP 53, 1991, eq. 4).
 
     Args:
         part: ``float32`` (h, w, 3).
         corner: x and y of the part, pixels of the enlarged photograph.
         scale: across and down.
+        blur: see ``paste_face``.
 
     Returns:
         ``float32`` (h, w, 3).
@@ -135,11 +145,13 @@ def _lacking(part: np.ndarray, corner: tuple[int, int], photo: np.ndarray, scale
     first = np.floor(corner / scale).astype(int)
     last = np.minimum(np.ceil(np.add(corner, size) / scale).astype(int), photo.shape[1::-1])
     to_part = np.column_stack([np.diag(scale), scale * (first + 0.5) - 0.5 - corner])  # from pixels of ``photo``
-    blurred = cv2.GaussianBlur(part, None, PIXEL * scale[0], None, PIXEL * scale[1], cv2.BORDER_REPLICATE)
-    seen = cv2.warpAffine(blurred, to_part, (last - first).tolist(), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_REPLICATE)
-    lacking = photo[first[1]:last[1], first[0]:last[0]].astype(np.float32) - seen
-    return cv2.warpAffine(lacking, to_part, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    wanted = photo[first[1]:last[1], first[0]:last[0]].astype(np.float32)
+    for _ in range(STEPS):
+        seen = cv2.warpAffine(blurred(part, *np.hypot(PIXEL * scale, blur)), to_part, wanted.shape[1::-1],
+                              flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+        part = part + cv2.warpAffine(wanted - seen, to_part, size, flags=cv2.INTER_CUBIC,
+                                     borderMode=cv2.BORDER_REPLICATE)
+    return part
 
 
 def _window(crop: Crop) -> tuple[int, int, int, int]:

@@ -126,6 +126,20 @@ def test_reduced_to_its_size_a_consistent_result_comes_near_the_photograph(scale
     assert errors[2] < 0.65 * errors[0] and errors[2] < errors[1] < errors[0]  # of noise, the hardest to enlarge
 
 
+@pytest.mark.parametrize('consistency', [0, 1])
+def test_a_blurred_photograph_takes_no_sharpness_and_gives_its_contrast(consistency):
+    sharp = photo([(48, 64, 64)], 160, 160)
+    flat = np.rint(100 + 0.8 * (sharp[64:128, 48:112].astype(float) - 100)).astype(np.uint8)
+    small = cv2.GaussianBlur(cv2.resize(sharp, (80, 80), interpolation=cv2.INTER_AREA), None, 1.0)
+    errors = []
+    for blur in (0, 2):
+        after = cv2.resize(small, (160, 160), interpolation=cv2.INTER_CUBIC)
+        paste_face(after, flat, Crop(48, 64, 64), EVERYWHERE, 0.7, small, consistency, blur)
+        errors.append(np.abs(after.astype(int) - sharp)[76:116, 60:100].mean())
+    without = np.abs(flat.astype(int) - sharp[64:128, 48:112])[12:52, 12:52].mean()
+    assert errors[1] < 0.6 * errors[0] and errors[1] < without
+
+
 def test_sixteen_bits():
     before = photo([]).astype(np.uint16) * 257
     after = before.copy()
