@@ -12,8 +12,8 @@ from scgan_fan.faces.paste import cut_crop
 # that is smaller than in training.
 FIRST_LOOK, SECOND_LOOK = 1.25, 1.1
 BATCH = 32
-# From about 20 pixels on. The crop's side is then off by 1 to 2 % (standard deviation; by CenterFace's box 4 to 7 %),
-# its middle by 1 % (2 %): 40 portraits of 24 to 64 pixels. Below 20 pixels boxes are better.
+# Of 40 sharp portraits 62 % are above it at 16 pixels, 95 % at 20, all from 24 on. The crop's side is then off by 0.3
+# to 4 % (standard deviation; by CenterFace's box 3.5 to 5.4 %), its middle by 0.1 to 1.4 % (1.0 to 2.7 %).
 SURE = 0.66
 FIVE_POINTS = slice(36, 42), slice(42, 48), [30], [48], [54]  # eyes, nose, corners of the mouth
 

@@ -251,7 +251,7 @@ class SemiCycleModel(FaceModel):
         """As FaceModel; the degrader of the forward cycle can also be alone."""
         if 'degrade_hl' not in networks or 'degrade_sl' in networks:
             super().check_names(networks, trains)
-        if trains and not {'degrade_hl', 'degrade_sl'} & set(networks):
+        if trains and not set(DEGRADERS) & set(networks):
             raise InputError('option file: SemiCycleModel needs a network_degrade_hl or a network_degrade_sl')
 
     @classmethod
@@ -259,7 +259,7 @@ class SemiCycleModel(FaceModel):
         """Let the two degraders share the named parts."""
         super().connect_networks(networks, options)
         if options['shared_parts']:
-            share_parts(networks, 'degrade_hl', 'degrade_sl', options['shared_parts'])
+            share_parts(networks, *DEGRADERS, options['shared_parts'])
         if options['simultaneous']:
             check_samples_apart(cls, networks, 'simultaneous')
         if options['backward_every'] > 1 and 'degrade_hl' not in networks:
