@@ -80,6 +80,6 @@ setup(
         'tqdm>=4.64',
     ],
     extras_require={'benchmark': BENCHMARK, 'demo': DEMO, 'export': EXPORT, 'measure': MEASURE,
-                    'test': [*BENCHMARK, *DEMO, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest', 'pytest-xdist',
-                             'ruff', 'selenium']},
+                    'test': [*BENCHMARK, *DEMO, *EXPORT, *MEASURE, 'face-alignment', 'mypy', 'pytest',
+                             'pytest-timeout', 'pytest-xdist', 'ruff', 'selenium']},
 )

@@ -1,7 +1,6 @@
 """Sets of drawn faces, sharp ones and badly taken ones."""
-import multiprocessing
+import contextlib
 import os
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -12,6 +11,7 @@ from drawn_faces.face import draw_face
 from scgan_fan.errors import InputError
 from scgan_fan.files import write_arrays
 from scgan_fan.images import write_image
+from scgan_fan.processes import map_in_processes
 
 _KERNELS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
 
@@ -67,9 +67,7 @@ def _file_name(index: int) -> str:
 
 
 def _draw_all(tasks: list[tuple], workers: int) -> list[np.ndarray]:
-    # Forking a process with torch's threads may hang; the pool starts no process where it has nothing to do.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context('spawn'), cv2.setNumThreads, (0,)) as pool:
-        drawn = map(_draw_example, tasks) if workers == 1 else pool.map(_draw_example, tasks, chunksize=8)
+    with contextlib.closing(map_in_processes(_draw_example, tasks, workers)) as drawn:
         return list(tqdm(drawn, 'drawing faces', len(tasks), unit='face'))
 
 

@@ -1,6 +1,7 @@
 """A small semi-cycle: every network at a sixteenth of the papers' width, on drawn faces."""
 import copy
 import shutil
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from scgan_fan.data.lmdb_writer import write_lmdb
 
 compat.apply()
 torch.set_num_threads(1)  # the tensors are small, and on a busy machine threads mostly wait for each other
+
+HANDLERS = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
 WIDTH = 1 / 16
 ADAM = {'type': 'Adam', 'lr': 1e-3, 'betas': [0.9, 0.999]}
@@ -40,6 +43,21 @@ SEMI_CYCLE = {
         'adv_l1_opt': ADVERSARIAL, 'adv_l2_opt': ADVERSARIAL, 'adv_h1_opt': ADVERSARIAL, 'adv_h2_opt': ADVERSARIAL,
     },
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests take the time that they need."""
+    for item in items:
+        if item.get_closest_marker('slow'):
+            item.add_marker(pytest.mark.timeout(0))
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """No test's process heeds signals as a model that another one has built does."""
+    yield
+    for number, handler in HANDLERS.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(params=['cpu', 'cuda'] if torch.cuda.is_available() else ['cpu'])

@@ -8,19 +8,16 @@
 
 It is whole or not there (``scgan_fan.data.whole_folder``). Images are taken in the order of the listing.
 """
+import contextlib
 import dataclasses
 import hashlib
 import io
-import itertools
 import json
-import multiprocessing
 import os
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import lmdb
 import numpy as np
 from PIL import Image
@@ -32,10 +29,10 @@ from scgan_fan.data.whole_folder import MARKERS, WholeFolder
 from scgan_fan.errors import InputError
 from scgan_fan.files import read_text
 from scgan_fan.images import read_image, reason_of
+from scgan_fan.processes import map_in_processes
 
 PNG_COMPRESSION = 1  # zlib level; also the last column of meta_info.txt
 LONGEST_KEY = 511  # bytes, a limit of LMDB
-PORTION = 500  # images that are encoded before they are stored
 FIRST_MAP_SIZE = 2**28  # bytes that the LMDB may grow to before it is allowed twice as many
 
 
@@ -92,13 +89,8 @@ def write_lmdb(inputs: list[str], output: str, size: int | None = None, workers:
     folder = WholeFolder(Path(output), 'images', _fingerprint(jobs), 'other images or another --size')
     if folder.is_finished(overwrite):
         return None
-    cv2.setNumThreads(0)  # a fork of a process in which OpenCV's threads run may hang
-    quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C is the main process's business
-    with folder.aside() as part, multiprocessing.Pool(workers, signal.signal, quiet) as pool:
-        # in portions: without them fast processes would fill the memory before a slow disk
-        portions = (pool.imap(_encode, jobs[start:start + PORTION], chunksize=8)
-                    for start in range(0, len(jobs), PORTION))
-        return _store(part, zip(jobs, itertools.chain.from_iterable(portions)), len(jobs))
+    with folder.aside() as part, contextlib.closing(map_in_processes(_encode, jobs, workers)) as outcomes:
+        return _store(part, zip(jobs, outcomes), len(jobs))
 
 
 def list_jobs(inputs: list[str], size: int | None) -> list[Job]:
@@ -139,8 +131,7 @@ def _store(part: Path, results: Iterator[tuple[Job, Outcome]], count: int) -> Su
     """Write data.mdb and both lists. An image that equals an earlier one is skipped."""
     stored, skipped, converted = [], [], 0
     seen: dict[str, Job] = {}
-    # The environment is opened after the processes are forked, which must not inherit it. Nothing is synchronized
-    # before the end: what a crash leaves is thrown away.
+    # nothing is synchronized before the end: what a crash leaves is thrown away
     with lmdb.open(str(part), map_size=FIRST_MAP_SIZE, sync=False) as environment:
         for job, outcome in tqdm(results, 'storing', count, unit='image'):
             original = job if outcome.skipped else seen.setdefault(outcome.digest, job)

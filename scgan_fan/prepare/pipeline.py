@@ -11,16 +11,14 @@
 Faces are cut and measured in parallel, each for itself. What depends on the others, duplicates and the split, is
 decided afterwards in the order of the listing, so that the result does not depend on the number of workers.
 """
+import contextlib
 import functools
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -33,6 +31,7 @@ from scgan_fan.prepare import report
 from scgan_fan.prepare.collections import BOXES, KnownFace, Record, read_collection
 from scgan_fan.prepare.crops import Candidate, Rules, cut_faces, file_name
 from scgan_fan.prepare.filters import NearDuplicates, in_validation
+from scgan_fan.processes import begin_worker, map_in_processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +142,9 @@ def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) ->
     rest = records[len(outcomes):]
     cut = functools.partial(_cut, rules=rules, folder=output / 'faces', device=str(device_in_use()))
     bar = tqdm(total=len(records), initial=len(outcomes), unit='image')
-    with bar, _log(output).open('a', encoding='utf-8') as log:
-        for candidates in _map(cut, rest, workers):
+    results = contextlib.closing(map_in_processes(cut, rest, workers, _begin_worker))
+    with bar, results as cut_ones, _log(output).open('a', encoding='utf-8') as log:
+        for candidates in cut_ones:
             log.write(json.dumps([asdict(candidate) for candidate in candidates]) + '\n')
             log.flush()
             outcomes.append(candidates)
@@ -153,29 +153,14 @@ def _cut_all(records: list[Record], rules: Rules, output: Path, workers: int) ->
 
 
 def _cut(record: Record, rules: Rules, folder: Path, device: str) -> list[Candidate]:
-    """``cut_faces``, in any process. Its device is not said at the process's start: where that fails, a pool starts
-    another one, for ever.
-    """
+    """``cut_faces``, in any process."""
     use_device(device)
     return cut_faces(record, rules=rules, folder=folder)
 
 
-def _map(function, items: list, workers: int):
-    """The results in order, from as many processes."""
-    if workers == 1 or len(items) < 2:
-        yield from map(function, items)
-        return
-    # spawned: forking a process with torch's threads may hang
-    with multiprocessing.get_context('spawn').Pool(min(workers, len(items)), _prepare_worker) as pool:
-        yield from pool.imap(function, items)
-        pool.close()  # what ends by itself leaves nothing behind, of which Python would warn: tqdm's lock
-        pool.join()
-
-
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
+def _begin_worker() -> None:
+    begin_worker()
     torch.set_num_threads(1)  # the processes are the parallelism
-    cv2.setNumThreads(0)
 
 
 def mark_duplicates(candidates: list[Candidate], keep_near: bool) -> list[Candidate]:

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runs import run
 from scgan_fan.data.image_source import open_source
 from scgan_fan.data.landmark_files import read_landmarks
 from scgan_fan.errors import InputError
@@ -75,24 +74,6 @@ def test_workers_do_not_change_the_result(tmp_path, tree, settings):
     for workers in (1, 2):
         prepare(settings('ls3d_w', tree), tmp_path / str(workers), workers)
     assert content(tmp_path / '1') == content(tmp_path / '2')
-
-
-WORKERS = '''
-from tqdm import tqdm
-from scgan_fan.prepare.pipeline import _map
-
-def count(number):
-    return sum(tqdm(range(number)))  # which makes a lock between processes
-
-if __name__ == '__main__':
-    print(list(_map(count, [3, 4], 2)))
-'''
-
-
-def test_workers_leave_nothing_behind_of_which_python_warns(tmp_path):
-    (tmp_path / 'count.py').write_text(WORKERS)
-    result = run(['count.py'], tmp_path)
-    assert result.stdout == '[3, 6]\n' and 'leaked' not in result.stderr
 
 
 @pytest.mark.parametrize('moment, calls', [('cut_faces', 3), ('write_lmdb', 0), ('_write_dropped', 0)])
