@@ -39,7 +39,7 @@ def map_in_processes(function: Callable, things: Sequence, workers: int,
         begin: called first in each process; has to call ``begin_worker``.
 
     Raises:
-        InputError: one of the processes was killed.
+        InputError: one of the processes was killed, or did not begin.
     """
     workers = min(workers, len(things))
     if workers < 2:
@@ -61,5 +61,5 @@ def _result(future: Future):
     try:
         return future.result()
     except BrokenProcessPool as error:
-        raise InputError('one of the processes was killed, as Linux does where memory runs out; give fewer --workers'
-                         ) from error
+        raise InputError('one of the processes ended too early, by what it printed above, or killed, as Linux does where '
+                         'memory runs out: give fewer --workers then') from error

@@ -67,7 +67,7 @@ def test_errors_are_raised_here():
 
 
 def test_a_killed_process_is_named():
-    with pytest.raises(InputError, match='was killed.*fewer --workers'):
+    with pytest.raises(InputError, match='ended too early, .* killed, .* fewer --workers'):
         list(map_in_processes(signal.raise_signal, [signal.SIGKILL] * 2, 2))
 
 
