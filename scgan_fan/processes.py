@@ -61,5 +61,5 @@ def _result(future: Future):
     try:
         return future.result()
     except BrokenProcessPool as error:
-        raise InputError('one of the processes ended too early, by what it printed above, or killed, as Linux does where '
-                         'memory runs out: give fewer --workers then') from error
+        raise InputError('one of the processes ended too early, by what it printed above, or killed, as Linux does '
+                         'where memory runs out: give fewer --workers then') from error
