@@ -18,6 +18,7 @@
 set -euo pipefail
 
 main() {
+    trap save_and_requeue USR1
     local nodes port=$((20000 + SLURM_JOB_ID % 20000))  # jobs that share a node take different ones
     nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")  # one a line
     srun --kill-on-bad-exit=1 ${SLURM_CPUS_PER_TASK:+--cpus-per-task="$SLURM_CPUS_PER_TASK"} \
@@ -25,15 +26,13 @@ main() {
         --nproc_per_node="${PROCESSES_PER_NODE:-${SLURM_GPUS_ON_NODE:-1}}" --max-restarts=3 \
         --rdzv_backend=c10d --rdzv_endpoint="${nodes%%$'\n'*}:$port" --rdzv_id="$SLURM_JOB_ID" \
         -m scgan_fan.train --launcher pytorch --auto_resume "$@" &
-    steps=$!
-    trap save_and_requeue USR1
-    wait $steps
+    wait $!
 }
 
 # USR1 and not TERM, which a cancelled job may get: that one shall not come back.
 save_and_requeue() {
-    kill -TERM $steps
-    wait $steps || true
+    kill -TERM $!
+    wait $! || true
     scontrol requeue "$SLURM_JOB_ID"
     exit
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import basicsr.train
 from basicsr.utils import logger
 
+from killing import end_what_hangs
 from runs import write_options
 from scgan_fan import compat
 
@@ -28,6 +29,7 @@ def start(opt: dict, folder: Path, prepare: Callable[[], None] = lambda: None) -
 def _train(command: list[str], folder: Path, prepare: Callable[[], None]) -> None:
     """Ends the process with the status that a program of its own would have."""
     status = 1
+    end_what_hangs()
     try:
         sys.stdout = sys.stderr = open(folder / 'log.txt', 'a', buffering=1)  # noqa: SIM115
         for descriptor in (1, 2):

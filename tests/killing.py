@@ -1,9 +1,11 @@
-"""Processes that are killed while they write data."""
+"""Processes that are killed: while they write data, and where they hang."""
 import multiprocessing
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+
+LIMIT = 300  # seconds; what takes longer hangs
 
 
 def kill_at(module, name: str, calls: int, write: Callable, folder: Path, output: Path) -> None:
@@ -15,7 +17,14 @@ def kill_at(module, name: str, calls: int, write: Callable, folder: Path, output
     assert child.exitcode == -signal.SIGKILL
 
 
+def end_what_hangs() -> None:
+    """In a forked child: SIGALRM kills it after ``LIMIT``, or whoever waits for it would hang too."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(LIMIT)
+
+
 def _write_and_die(module, name, calls, write, folder, output):
+    end_what_hangs()
     function, done = getattr(module, name), []
 
     def killed(*arguments, **options):

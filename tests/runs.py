@@ -1,15 +1,20 @@
 """Training runs, in this process and in processes of their own, and option files made small for them."""
+import contextlib
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import basicsr.train
 import torch
 import yaml
 
+from killing import LIMIT
 from scgan_fan import compat
 from scgan_fan.options import read_options  # noqa: F401  (for the tests beside it)
 
@@ -63,13 +68,36 @@ def write_options(path: Path, opt: dict) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def program(command: list, **options) -> Iterator[subprocess.Popen]:
+    """A program that runs while the test does: what it has not ended by itself is ended, also where the test fails."""
+    with subprocess.Popen(command, text=True, **options) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()  # torchrun ends its processes, which SIGKILL would leave behind
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
 def run(command: list[str], folder: Path, check: bool = True) -> subprocess.CompletedProcess:
     """Run a Python command in ``folder`` with one thread, so that the result does not depend on the machine."""
-    result = subprocess.run([sys.executable, *command], cwd=folder, env={**os.environ, 'OMP_NUM_THREADS': '1'},
-                            capture_output=True, text=True, timeout=300, check=False)
+    with program([sys.executable, *command], cwd=folder, env={**os.environ, 'OMP_NUM_THREADS': '1'},
+                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        stdout, stderr = process.communicate(timeout=LIMIT)
     if check:
-        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return result
+        assert process.returncode == 0, stdout[-3000:] + stderr[-3000:]
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 below those that the system gives to whoever asks for any, as tests beside this one do."""
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with contextlib.suppress(OSError), socket.create_server(('127.0.0.1', port)):
+            return port
+    raise OSError('no free port')
 
 
 def losses(log: str) -> dict[int, str]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from dangerous import Dangerous
 from scgan_fan.archs import FaceDiscriminator, RestorationNet
 from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically
 from scgan_fan.errors import InputError
@@ -93,17 +94,13 @@ def test_wrong_checkpoints_are_named(tmp_path, network):
     refused({'params': dict.fromkeys(network.state_dict(), 1.0)}, r'not the weights of network_g .* tensors missing')
 
 
-class Dangerous:
-    def __reduce__(self):
-        return os.system, ('touch /tmp/scgan_fan_was_here',)
-
-
 @pytest.mark.parametrize('content', [b'', b'hello', pickle.dumps(Dangerous())])
-def test_files_that_are_no_checkpoints(tmp_path, content):
+def test_files_that_are_no_checkpoints(tmp_path, content, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / 'net.pth').write_bytes(content)
     with pytest.raises(InputError, match='net.pth: not a readable checkpoint'):
         read_checkpoint(tmp_path / 'net.pth')
-    assert not os.path.exists('/tmp/scgan_fan_was_here')
+    assert not (tmp_path / 'code_was_run').exists()
 
 
 def test_truncated_checkpoint(tmp_path, network):

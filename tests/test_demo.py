@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from photos import Painter, painted, photo
 from PIL import Image
+from runs import free_port, program
 
 from scgan_fan import demo, load_restorer, read_photo, restore_photo
 from scgan_fan.background import enlarge_bicubic
@@ -39,11 +40,6 @@ def party(tmp_path) -> Path:
     exif[0x010F] = 'camera'  # its maker
     Image.fromarray(photo(PLACES)).save(tmp_path / 'party.jpg', exif=exif, dpi=(240, 240), quality=95)
     return tmp_path / 'party.jpg'
-
-
-def free_port() -> str:
-    with socket.create_server((demo.HOST, 0)) as free:
-        return str(free.getsockname()[1])
 
 
 def around(image: np.ndarray, index: int) -> np.ndarray:
@@ -110,7 +106,7 @@ def test_too_large_a_photograph(tmp_path, party, monkeypatch):
 
 def test_without_gradio(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, 'gradio', None)
-    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu', '--port', free_port()])
+    monkeypatch.setattr(sys, 'argv', ['scgan-fan demo', '--device', 'cpu', '--port', str(free_port())])
     assert command.main() == 1
     assert capsys.readouterr().err == (
         'error: demo: needs gradio, which is not installed; pip install "scgan_fan[demo]"\n')
@@ -126,11 +122,11 @@ def address(tmp_path):
     """Of the page that the command serves, until Ctrl-C, which leaves nothing behind."""
     if find_spec('gradio') is None:
         pytest.skip('gradio is not installed: pip install "scgan_fan[demo]"')
-    port, temporary = free_port(), tmp_path / 'temporary'
+    port, temporary = str(free_port()), tmp_path / 'temporary'
     temporary.mkdir()
     line = [sys.executable, '-c', PROGRAM, 'demo', '--device', 'cpu', '--port', port]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True,
-                          env={**os.environ, 'TMPDIR': str(temporary), 'OMP_NUM_THREADS': '1'}) as process:
+    with program(line, stdout=subprocess.PIPE,
+                 env={**os.environ, 'TMPDIR': str(temporary), 'OMP_NUM_THREADS': '1'}) as process:
         assert process.stdout.readline() == f'http://127.0.0.1:{port} shows the page; Ctrl-C ends it\n'
         yield f'http://127.0.0.1:{port}'
         assert any(temporary.iterdir())

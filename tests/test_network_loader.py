@@ -1,7 +1,6 @@
 """Restorers: every network is found from its tensors, and no file does worse than InputError."""
 import io
 import json
-import os
 import pickle
 import random
 import resource
@@ -14,6 +13,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from dangerous import Dangerous
 from released import DATA, filled, released_shapes, standard_normal
 from network_files import awake, exported, for_sizes, noise, small
 from scgan_fan.archs import FAN, DegradationNet, RestorationNet, SuperFANNet
@@ -190,11 +190,6 @@ def test_the_device_in_use_is_the_default(tmp_path, onnx_file, monkeypatch):
 # ---- what cannot be used ----
 
 
-class Dangerous:
-    def __reduce__(self):
-        return os.system, ('touch /tmp/scgan_fan_was_here',)
-
-
 @pytest.mark.parametrize('content, message', [
     (lambda: {'params': FAN(1, 16).state_dict()}, r"no restoration network; it holds .* 'params' \(OrderedDict\)"),
     (lambda: DegradationNet(width=1 / 8).state_dict(), r"\d+ entries: 'input.project.weight' \(4096x64\), .*SCGAN"),
@@ -209,12 +204,12 @@ class Dangerous:
     (lambda: {'params': small().state_dict(), 'size': '16'}, 'whole number'),
     (lambda: {'params': small().state_dict(), 'size': torch.ones(2)}, 'whole number'),
     (lambda: {'params': small().state_dict(), 'network': {'relu_skip': 1}}, 'relu_skip: true or false')])
-def test_other_files_are_named(tmp_path, content, message):
+def test_other_files_are_named(tmp_path, content, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = saved(tmp_path / 'net.pth', content())
     with pytest.raises(InputError, match=message) as error:
         load_restorer(path)
-    assert 'net.pth' in str(error.value)
-    assert not os.path.exists('/tmp/scgan_fan_was_here')
+    assert 'net.pth' in str(error.value) and not (tmp_path / 'code_was_run').exists()
 
 
 @pytest.mark.parametrize('name', ['net.pth', 'net.safetensors', 'net.onnx'])
@@ -374,7 +369,7 @@ def test_wrong_safetensors_headers(tmp_path, harmless, header):
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.onnx'])
 @pytest.mark.parametrize('data', [b'', b'\0' * 100, b'text', pickle.dumps(Dangerous()), pickle.dumps({'params': {}})])
-def test_other_bytes(tmp_path, harmless, suffix, data):
+def test_other_bytes(tmp_path, harmless, suffix, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / f'net{suffix}').write_bytes(data)
-    assert not harmless(tmp_path / f'net{suffix}')
-    assert not os.path.exists('/tmp/scgan_fan_was_here')
+    assert not harmless(tmp_path / f'net{suffix}') and not (tmp_path / 'code_was_run').exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dangerous import Dangerous
 from scgan_fan.checkpoint import weights_only
 
 ROOT = Path(__file__).parent.parent
@@ -68,16 +69,12 @@ def test_the_package_has_none():
     assert len(found) > 50 and not {path: lines for path, lines in found.items() if lines}
 
 
-class Dangerous:
-    def __reduce__(self):
-        return os.system, ('touch /tmp/scgan_fan_was_here',)
-
-
-def test_other_libraries_get_weights_only(monkeypatch):
+def test_other_libraries_get_weights_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('TORCH_FORCE_WEIGHTS_ONLY_LOAD', raising=False)
     file = io.BytesIO()
     torch.save({'params': Dangerous()}, file)
     file.seek(0)
     with weights_only(), pytest.raises(Exception, match='Weights only load failed'):
         torch.load(file, weights_only=False)
-    assert not os.path.exists('/tmp/scgan_fan_was_here') and 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ
+    assert not (tmp_path / 'code_was_run').exists() and 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runs import program
 from scgan_fan import commands
 from scgan_fan.commands.doctor import report
 
@@ -87,10 +88,11 @@ def test_unknown_command(monkeypatch, capsys):
 @pytest.mark.skipif(not hasattr(signal, 'SIGPIPE'), reason='no pipes of this kind')
 def test_a_reader_that_has_seen_enough_is_no_error():
     code = 'import sys; from scgan_fan import commands; sys.exit(commands.main())'
-    with subprocess.Popen([sys.executable, '-c', code, 'experiments'], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as process:
+    with program([sys.executable, '-c', code, 'experiments'],
+                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         assert process.stderr.read() == ''
+        process.wait(60)
     assert process.returncode == 128 + signal.SIGPIPE
 
 

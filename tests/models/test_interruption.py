@@ -27,7 +27,7 @@ def test_a_forked_worker_ends_as_it_would_have(interruption):
     runs = fork.Event()
     worker = fork.Process(target=lambda: (runs.set(), time.sleep(60)))
     worker.start()
-    runs.wait()  # a signal that comes before Python has set up the child is lost
+    assert runs.wait(60)  # a signal that comes before Python has set up the child is lost
     worker.terminate()
     worker.join(30)
     assert worker.exitcode == -signal.SIGTERM and interruption.agreed() == 0

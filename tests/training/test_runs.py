@@ -1,7 +1,6 @@
 """Training as people start it: stock BasicSR's train.py and ours, stopped and resumed, and on several processes."""
 import re
 import shutil
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import basicsr
 import pytest
 import torch
 
-from runs import SMALL_FAN, assert_equal, losses, run, write_options
+from runs import SMALL_FAN, assert_equal, free_port, losses, run, write_options
 
 TRAIN = ['-m', 'scgan_fan.train']
 SGD = {'type': 'SGD', 'lr': 0.01}
@@ -84,10 +83,8 @@ def test_debug_and_force_yml(preset, tmp_path):
 
 def torchrun(folder: Path, options: Path, processes: int = 2, nodes: int = 1) -> str:
     """The log of a training run on so many processes, spread over so many nodes (agents that meet on loopback)."""
-    with socket.create_server(('127.0.0.1', 0)) as server:
-        port = server.getsockname()[1]
     command = ['-m', 'torch.distributed.run', f'--nnodes={nodes}', f'--nproc_per_node={processes // nodes}',
-               '--rdzv_backend=c10d', f'--rdzv_endpoint=127.0.0.1:{port}', '--local_addr=127.0.0.1',
+               '--rdzv_backend=c10d', f'--rdzv_endpoint=127.0.0.1:{free_port()}', '--local_addr=127.0.0.1',
                '-m', 'scgan_fan.train', '-opt', options, '--launcher', 'pytorch']
     with ThreadPoolExecutor() as pool:
         return ''.join(agent.stderr for agent in pool.map(lambda _: run(command, folder), range(nodes)))

@@ -7,7 +7,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import forks
-from runs import OPTIONS, assert_equal, losses, read_options, run, small, write_options
+from runs import OPTIONS, assert_equal, losses, program, read_options, run, small, write_options
 from scgan_fan.models import SemiCycleModel
 
 NETWORKS = ('g', 'degrade_hl', 'degrade_sl', 'd_l1', 'd_l2', 'd_h1', 'd_h2')
@@ -322,14 +321,14 @@ def test_ctrl_c_in_the_program_itself(opt, faces, tmp_path):
     opt['datasets']['train'].update(num_worker_per_gpu=2, dataset_enlarge_ratio=1000)
     opt['logger'].update(save_checkpoint_freq=1000, use_tb_logger=True)
     opt['train']['total_iter'] = 1000
-    with open(tmp_path / 'log.txt', 'w') as output:
-        program = subprocess.Popen([sys.executable, 'basicsr/train.py', '-opt', write_options(tmp_path / 'o.yml', opt)],
-                                   cwd=tmp_path, stdout=output, stderr=output, start_new_session=True)
-    while not re.search(r'iter: +3,', log(tmp_path)):
-        assert program.poll() is None, log(tmp_path)[-3000:]
-        time.sleep(0.01)
-    os.killpg(program.pid, signal.SIGINT)
-    assert program.wait(60) == 128 + signal.SIGINT, log(tmp_path)[-3000:]
+    command = [sys.executable, 'basicsr/train.py', '-opt', write_options(tmp_path / 'o.yml', opt)]
+    with (open(tmp_path / 'log.txt', 'w') as output,
+          program(command, cwd=tmp_path, stdout=output, stderr=output, start_new_session=True) as process):
+        while not re.search(r'iter: +3,', log(tmp_path)):
+            assert process.poll() is None, log(tmp_path)[-3000:]
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 128 + signal.SIGINT, log(tmp_path)[-3000:]
     assert 'Traceback' not in log(tmp_path) and 'SIGINT: saving after this iteration' in log(tmp_path)
     last = max(losses(log(tmp_path)))
     assert {path.name for path in experiment(tmp_path).glob('training_states/*')} == {f'{last}.state'}
