@@ -1,6 +1,7 @@
 """Checkpoint files: written whole or not at all, known by a hash, read without running code that they might carry."""
 import hashlib
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -16,6 +17,7 @@ from scgan_fan.files import written_whole
 HASH = 'sha256'  # the entry of a file with the hash of all others
 ENTRIES = ('params_ema', 'params')  # what a checkpoint stands for: the average where there is one
 WEIGHTS_ONLY = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'  # torch.load looks at it
+SILENCE = 60  # seconds
 
 
 def save_atomically(content: dict, path: str | Path) -> str:
@@ -87,16 +89,20 @@ def _refuse_inflation(path: str | Path) -> None:
 
 
 @contextmanager
-def weights_only() -> Iterator[None]:
-    """Inside, ``torch.load`` reads tensors and plain data only, also where another library asks for more.
+def fetching_weights() -> Iterator[None]:
+    """Inside, ``torch.load`` reads tensors and plain data only, also where another library asks for more, and a server
+    that says nothing for ``SILENCE`` is no longer waited for: it is an ``OSError``.
 
-    torchvision, lpips and torch-fidelity fetch their weights through torch.hub, which by itself runs what they carry.
+    torchvision, lpips and torch-fidelity fetch their weights through torch.hub, which by itself runs what they carry
+    and waits for ever.
     """
-    before = os.environ.get(WEIGHTS_ONLY)
+    before, patience = os.environ.get(WEIGHTS_ONLY), socket.getdefaulttimeout()
     os.environ[WEIGHTS_ONLY] = '1'
+    socket.setdefaulttimeout(SILENCE)
     try:
         yield
     finally:
+        socket.setdefaulttimeout(patience)
         if before is None:
             del os.environ[WEIGHTS_ONLY]
         else:

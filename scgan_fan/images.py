@@ -126,6 +126,8 @@ def read_image(path: str | Path, convert: bool = False) -> np.ndarray:
 
 
 def _read(path: str | Path) -> bytes:
+    if Path(path).is_fifo():
+        raise InputError(f'{path}: a pipe, from which nothing may ever come; give a file')
     try:
         return Path(path).read_bytes()
     except OSError as error:

@@ -1,7 +1,9 @@
 """Checkpoints: written whole, read without running code, refused by name when they do not fit."""
 import os
 import pickle
+import socket
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from dangerous import Dangerous
 from scgan_fan.archs import FaceDiscriminator, RestorationNet
 from scgan_fan.checkpoint import content_hash, load_weights, read_checkpoint, save_atomically
 from scgan_fan.errors import InputError
-from scgan_fan.faces.fan_weights import check_hash
+from scgan_fan.faces.fan_weights import check_hash, download
 from scgan_fan.files import written_whole
 
 
@@ -196,6 +198,19 @@ def test_weights_that_are_no_numbers(tmp_path, network):
     torch.save({'params': weights}, tmp_path / 'net.pth')
     with pytest.raises(InputError, match=r'net.pth: head.4.bias of network_g has values that are not finite; give a'):
         load_weights(network, tmp_path / 'net.pth', 'network_g')
+
+
+@pytest.mark.parametrize('answer', [b'', b'HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\nhalf'])
+def test_a_download_that_stalls_ends(tmp_path, monkeypatch, answer):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    monkeypatch.setattr('scgan_fan.checkpoint.SILENCE', 0.2)
+    with socket.create_server(('127.0.0.1', 0)) as server, ThreadPoolExecutor() as pool:
+        connection = pool.submit(lambda: server.accept()[0])
+        pool.submit(lambda: connection.result().sendall(answer))
+        with pytest.raises(InputError, match=r'w.pth: the weights are not there and cannot be .*timed out'):
+            download(f'http://127.0.0.1:{server.getsockname()[1]}/w.pth', '00', 'the weights')
+        connection.result().close()
+    assert socket.getdefaulttimeout() is None and not list(tmp_path.rglob('w.pth*'))
 
 
 def test_hash(tmp_path):

@@ -1,4 +1,6 @@
 """Images of every kind: what is read comes out as it looks, and what cannot be is said."""
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -156,3 +158,10 @@ def test_a_photograph_is_opened_to_check_it_and_to_read_it(tmp_path, monkeypatch
     monkeypatch.setattr(Image, 'open', lambda *given, once=Image.open: opened.append(given) or once(*given))
     assert np.array_equal(read_photo(tmp_path / 'photo.png').pixels[..., 0], GREY)
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize('read', [read_image, read_photo])
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / 'a.png')
+    with pytest.raises(InputError, match=r'a.png: a pipe, from which nothing may ever come; give a file'):
+        read(tmp_path / 'a.png')

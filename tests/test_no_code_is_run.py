@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dangerous import Dangerous
-from scgan_fan.checkpoint import weights_only
+from scgan_fan.checkpoint import fetching_weights
 
 ROOT = Path(__file__).parent.parent
 FILES = [ROOT / 'setup.py', ROOT / 'scgan_fan_startup.py',
@@ -75,6 +75,6 @@ def test_other_libraries_get_weights_only(tmp_path, monkeypatch):
     file = io.BytesIO()
     torch.save({'params': Dangerous()}, file)
     file.seek(0)
-    with weights_only(), pytest.raises(Exception, match='Weights only load failed'):
+    with fetching_weights(), pytest.raises(Exception, match='Weights only load failed'):
         torch.load(file, weights_only=False)
     assert not (tmp_path / 'code_was_run').exists() and 'TORCH_FORCE_WEIGHTS_ONLY_LOAD' not in os.environ

@@ -112,7 +112,7 @@ def find_inputs(path: Path) -> tuple[list[Path], Counter[str]]:
     folders. Raises InputError where there are none."""
     if not path.exists():
         raise InputError(f'{path}: no such file or folder; check -i')
-    if path.is_file():
+    if not path.is_dir():
         return [path], Counter()
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith('.'))
     found = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in SUFFIXES + VIDEO_SUFFIXES]

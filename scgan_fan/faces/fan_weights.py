@@ -6,7 +6,7 @@ from urllib.error import URLError
 import torch
 
 from scgan_fan.archs.fan_arch import FAN
-from scgan_fan.checkpoint import load_part, load_weights
+from scgan_fan.checkpoint import fetching_weights, load_part, load_weights
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.shipped import shipped_file
@@ -82,7 +82,8 @@ def download(url: str, digest: str, what: str) -> Path:
     if not path.is_file():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=digest)
+            with fetching_weights():
+                torch.hub.download_url_to_file(url, str(path), hash_prefix=digest)
         except (URLError, OSError, RuntimeError) as error:
             raise InputError(f'{path}: {what} are not there and cannot be downloaded ({error}); fetch {url} by other '
                              'means and put it there') from error

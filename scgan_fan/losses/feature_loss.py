@@ -10,7 +10,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models.feature_extraction import create_feature_extractor
 from torchvision.transforms.functional import normalize
 
-from scgan_fan.checkpoint import load_weights
+from scgan_fan.checkpoint import fetching_weights, load_weights
 from scgan_fan.errors import InputError
 from scgan_fan.precision import at_least_float32
 from scgan_fan.schema_types import file_or, one_of
@@ -77,7 +77,8 @@ def _load_classifier(backbone: str, weights: str) -> nn.Module:
         classifier = get_model(backbone)
         if weights == 'imagenet':
             published = get_model_weights(backbone).IMAGENET1K_V1
-            classifier.load_state_dict(published.get_state_dict(check_hash=True, weights_only=True))
+            with fetching_weights():
+                classifier.load_state_dict(published.get_state_dict(check_hash=True, weights_only=True))
     except (AttributeError, ValueError) as error:
         raise InputError(f'FeatureLoss backbone: {backbone!r} is no classifier of torchvision with such weights '
                          f'({error}); the paper has resnet50') from error

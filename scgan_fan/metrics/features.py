@@ -20,7 +20,7 @@ from torchvision.transforms.functional import normalize
 from tqdm import tqdm
 
 import scgan_fan
-from scgan_fan.checkpoint import load_weights, read_checkpoint, weights_only
+from scgan_fan.checkpoint import fetching_weights, load_weights, read_checkpoint
 from scgan_fan.data.image_source import hash_pixels, open_source
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError, check_choice
@@ -54,7 +54,7 @@ def feature_network(name: str, weights: str | None) -> Vectors:
     if weights is not None and not Path(weights).is_file():
         raise InputError(f'{weights}: no such file; it should hold the weights of {name}')
     try:
-        with weights_only():
+        with fetching_weights():
             return NETWORKS[name](weights)
     except (URLError, OSError) as error:
         raise InputError(f'metric: the weights of {name} cannot be downloaded ({error}); fetch them by other means and '

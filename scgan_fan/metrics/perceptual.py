@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from basicsr.metrics import calculate_niqe
 
-from scgan_fan.checkpoint import read_checkpoint, weights_only
+from scgan_fan.checkpoint import fetching_weights, read_checkpoint
 from scgan_fan.device import cached_on_device, device_in_use
 from scgan_fan.errors import InputError
 from scgan_fan.extras import import_extra
@@ -41,7 +41,7 @@ def load_lpips(weights: str | None) -> torch.nn.Module:
     """The network of ``calculate_lpips``, frozen, on the device in use."""
     lpips = import_extra('lpips', 'calculate_lpips', '"scgan_fan[benchmark]"')
     try:
-        with weights_only():
+        with fetching_weights():
             network = lpips.LPIPS(net='alex', pretrained=weights is None, pnet_rand=weights is not None, verbose=False)
     except (URLError, OSError) as error:
         raise InputError(f'calculate_lpips: AlexNet cannot be downloaded ({error}); fetch the weights by other means '

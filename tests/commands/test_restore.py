@@ -284,6 +284,12 @@ def test_nothing_can_begin(line, said, inputs, tmp_path, monkeypatch, capsys):
     assert shown.err.count('\n') == 1 and said in shown.err and not (inputs / 'out').exists()
 
 
+def test_a_pipe(restore, tmp_path, capsys):
+    os.mkfifo(tmp_path / 'a.png')
+    assert restore('-i', tmp_path / 'a.png', '-o', tmp_path / 'out') == 1
+    assert 'a.png: a pipe, from which nothing may ever come' in capsys.readouterr().out
+
+
 def test_an_empty_folder(restore, inputs, tmp_path, capsys):
     assert restore('-i', inputs, '-o', tmp_path / 'out') == 2
     assert 'holds no images or videos' in capsys.readouterr().err
