@@ -260,10 +260,15 @@ class SemiCycleModel(FaceModel):
         super().connect_networks(networks, options)
         if options['shared_parts']:
             share_parts(networks, *DEGRADERS, options['shared_parts'])
+            if len(set(DEGRADERS) & set(options['frozen'])) == 1:
+                raise InputError('train: shared_parts: one of the degraders is in frozen, the other one is not, so what '
+                                 'they share could not learn; name both there, or share nothing')
         if options['simultaneous']:
             check_samples_apart(cls, networks, 'simultaneous')
-        if options['backward_every'] > 1 and 'degrade_hl' not in networks:
-            raise InputError('train: backward_every: without network_degrade_hl nothing learns in between; set it to 1')
+        forward = any(options[block] for block, (makers, _) in cls.TERMS.items() if makers[0] == 'degrade_hl')
+        if options['backward_every'] > 1 and not forward:
+            raise InputError('train: backward_every: without network_degrade_hl nothing learns in between, nor '
+                             'without a term of its cycle; set it to 1')
         if len({networks[name].noise_dim for name in DEGRADERS if name in networks}) > 1:
             raise InputError('network_degrade_hl and network_degrade_sl get the same noise: give them one noise_dim')
 

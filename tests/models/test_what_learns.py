@@ -63,6 +63,20 @@ def test_every_network_that_is_trained_learns(semi_cycle, batch, terms, more):
         assert torch.equal(before[name], parameters(network)) == (name in more.get('frozen', [])), name
 
 
+@pytest.mark.parametrize('parts', ['all', ['enc2']])
+@pytest.mark.parametrize('frozen', ['degrade_hl', 'degrade_sl'])
+def test_frozen_parts_are_not_shared_with_what_learns(semi_cycle, parts, frozen):
+    semi_cycle['train'].update(shared_parts=parts, frozen=[frozen])
+    with pytest.raises(InputError, match='^train: shared_parts: one of the degraders is in frozen, the other one is not'):
+        build(semi_cycle)
+
+
+def test_an_iteration_in_which_no_term_is_left(semi_cycle):
+    keep(semi_cycle, 'pixel_hr', 'cycle_lr')['train'].update(backward_every=2, frozen=['degrade_hl'])
+    with pytest.raises(InputError, match='^train: backward_every: .* nor without a term of its cycle; set'):
+        build(semi_cycle)
+
+
 @pytest.mark.parametrize('precision', ['float32', 'float16'])
 def test_a_learning_fan_whose_term_is_yet_to_begin(semi_cycle, heatmap, batch, precision):
     keep(semi_cycle, 'pixel_lr', 'cycle_hr', 'cycle_lr')
