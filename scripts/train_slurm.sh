@@ -31,8 +31,8 @@ main() {
 
 # USR1 and not TERM, which a cancelled job may get: that one shall not come back.
 save_and_requeue() {
-    kill -TERM $!
-    wait $! || true
+    kill -TERM ${!:-} || true  # where training has not started, there is nothing to save
+    wait
     scontrol requeue "$SLURM_JOB_ID"
     exit
 }

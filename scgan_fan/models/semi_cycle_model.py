@@ -261,8 +261,8 @@ class SemiCycleModel(FaceModel):
         if options['shared_parts']:
             share_parts(networks, *DEGRADERS, options['shared_parts'])
             if len(set(DEGRADERS) & set(options['frozen'])) == 1:
-                raise InputError('train: shared_parts: one of the degraders is in frozen, the other one is not, so what '
-                                 'they share could not learn; name both there, or share nothing')
+                raise InputError('train: shared_parts: one of the degraders is in frozen, the other one is not, so '
+                                 'what they share could not learn; name both there, or share nothing')
         if options['simultaneous']:
             check_samples_apart(cls, networks, 'simultaneous')
         forward = any(options[block] for block, (makers, _) in cls.TERMS.items() if makers[0] == 'degrade_hl')

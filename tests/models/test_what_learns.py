@@ -67,7 +67,7 @@ def test_every_network_that_is_trained_learns(semi_cycle, batch, terms, more):
 @pytest.mark.parametrize('frozen', ['degrade_hl', 'degrade_sl'])
 def test_frozen_parts_are_not_shared_with_what_learns(semi_cycle, parts, frozen):
     semi_cycle['train'].update(shared_parts=parts, frozen=[frozen])
-    with pytest.raises(InputError, match='^train: shared_parts: one of the degraders is in frozen, the other one is not'):
+    with pytest.raises(InputError, match='^train: shared_parts: one of the degraders is in frozen, the other one'):
         build(semi_cycle)
 
 
