@@ -13,6 +13,7 @@ from torch import nn
 
 from scgan_fan.errors import InputError, first_line
 from scgan_fan.files import written_whole
+from scgan_fan.shipped import RESTORERS
 
 HASH = 'sha256'  # the entry of a file with the hash of all others
 ENTRIES = ('params_ema', 'params')  # what a checkpoint stands for: the average where there is one
@@ -62,6 +63,8 @@ def read_checkpoint(path: str | Path, digest: str | None = None) -> dict:
     Raises:
         InputError: no such file, not a checkpoint, or its content has another hash.
     """
+    if Path(path).suffix == '.safetensors' or (str(path) in RESTORERS and not Path(path).is_file()):
+        raise InputError(f'{path}: .pth files are read here; scgan-fan convert {path} -o FILE.pth makes one of it')
     if not Path(path).is_file():
         raise InputError(f'{path}: no such checkpoint; check the path in the option file')
     try:
@@ -124,10 +127,13 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str | No
         The entry, and how many tensors of the network it had.
 
     Raises:
-        InputError: the file is no checkpoint, has no such entry, is of another network or width, or has values that are
-            not finite.
+        InputError: the file is no checkpoint, has no such entry, is of another network or width or for BGR images, or
+            has values that are not finite.
     """
-    entry, weights = _find_entry(read_checkpoint(path), key, path, label)
+    content = read_checkpoint(path)
+    if content.get('channel_order') == 'bgr':
+        raise InputError(f'{path}: for BGR images, and {label} gets RGB ones; scgan-fan convert makes a file for those')
+    entry, weights = _find_entry(content, key, path, label)
     weights = {name.removeprefix('module.'): tensor for name, tensor in weights.items()
                if isinstance(tensor, torch.Tensor)}
     own = network.state_dict()

@@ -53,7 +53,7 @@ def convert(source: str | Path, target: str | Path, channel_order: str = 'rgb', 
     if weights.channel_order != channel_order:
         weights = with_swapped_channels(weights)
     if half:
-        weights = replace(weights, tensors=_halved(weights.tensors, source))
+        weights = replace(weights, tensors=halved(weights.tensors, source))
     _write(weights, Path(target), origin(source))
     return weights
 
@@ -74,12 +74,13 @@ def with_swapped_channels(weights: RestorerWeights) -> RestorerWeights:
     return replace(weights, tensors=tensors, channel_order='bgr' if weights.channel_order == 'rgb' else 'rgb')
 
 
-def _halved(tensors: dict[str, torch.Tensor], source: str | Path) -> dict[str, torch.Tensor]:
-    halved = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
-    for name, tensor in halved.items():
+def halved(tensors: dict[str, torch.Tensor], source: str | Path) -> dict[str, torch.Tensor]:
+    """Weights in half precision. Raises InputError, which names ``source``, where they are beyond it."""
+    results = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    for name, tensor in results.items():
         if not tensor.isfinite().all():
             raise InputError(f'{source}: {name} has values beyond half precision; convert it without --half')
-    return halved
+    return results
 
 
 def _write(weights: RestorerWeights, target: Path, facts: dict) -> None:

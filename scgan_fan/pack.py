@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from scgan_fan.convert import convert
+from scgan_fan.checkpoint import read_checkpoint, save_atomically
+from scgan_fan.convert import convert, halved
 from scgan_fan.errors import InputError
 from scgan_fan.files import written_whole
 
@@ -19,7 +20,7 @@ PACKAGES = ('torch', 'basicsr', 'numpy')
 
 
 def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
-    """Archive the restoration network (the average, in half precision), options, logs, pictures and versions of a run.
+    """Archive the main network (the average, in half precision), options, logs, pictures and versions of a run.
 
     Args:
         run: its folder, ``experiments/NAME``.
@@ -36,8 +37,7 @@ def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
         raise InputError(f'{weights}: is not there; a run is packed when it has trained a network_g to its end')
     archive = io.BytesIO()
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as file:
-        network = Path(folder) / f'{run.name}.safetensors'
-        convert(weights, network, half=True)
+        network = _shrink(weights, Path(folder), run.name)
         file.write(network, network.name)
         for path in sorted([*run.glob('*.yml'), *run.glob('*.log'), *run.glob('visualization/**/*.png')]):
             file.write(path, path.relative_to(run))
@@ -50,6 +50,18 @@ def pack(run: Path, target: Path, piece: int = PIECE) -> list[Path]:
         with written_whole(pieces[-1]) as file:
             file.write(content[start:start + piece])
     return pieces
+
+
+def _shrink(weights: Path, folder: Path, name: str) -> Path:
+    """The average in half precision: a face alignment network as option files take it, all others as ``restore`` does.
+    """
+    content = read_checkpoint(weights)
+    if content.get('network', {}).get('type') != 'FAN':
+        convert(weights, path := folder / f'{name}.safetensors', half=True)
+        return path
+    tensors = halved(content.get('params_ema', content['params']), weights)
+    save_atomically({'params': tensors, 'network': content['network']}, path := folder / f'{name}.pth')
+    return path
 
 
 def _remove_pieces(target: Path, name: str) -> None:

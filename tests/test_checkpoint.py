@@ -4,6 +4,7 @@ import pickle
 import socket
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -103,6 +104,20 @@ def test_files_that_are_no_checkpoints(tmp_path, content, monkeypatch):
     with pytest.raises(InputError, match='net.pth: not a readable checkpoint'):
         read_checkpoint(tmp_path / 'net.pth')
     assert not (tmp_path / 'code_was_run').exists()
+
+
+@pytest.mark.parametrize('name', ['scgan_fan', 'net.safetensors'])
+def test_what_only_restore_takes(tmp_path, monkeypatch, network, name):
+    monkeypatch.chdir(tmp_path)
+    Path('net.safetensors').touch()
+    with pytest.raises(InputError, match=f'^{name}: .pth files are read here; scgan-fan convert {name} -o FI'):
+        load_weights(network, name, 'network_g')
+
+
+def test_a_network_for_bgr_is_none_for_rgb(tmp_path, network):
+    torch.save({'params': network.state_dict(), 'channel_order': 'bgr'}, tmp_path / 'net.pth')
+    with pytest.raises(InputError, match=r'net.pth: for BGR images, and network_g gets RGB ones; scgan-fan convert'):
+        load_weights(network, tmp_path / 'net.pth', 'network_g')
 
 
 def test_truncated_checkpoint(tmp_path, network):

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from scgan_fan.archs.fan_arch import FAN
 from scgan_fan.archs.restoration_arch import RestorationNet
+from scgan_fan.checkpoint import load_weights
 from scgan_fan.errors import InputError
 from scgan_fan.network_loader import load_restorer
 from scgan_fan.pack import pack
@@ -40,6 +42,17 @@ def test_pieces_join_to_all_of_it(run, tmp_path):
     average = torch.load(run / 'models' / 'net_g_latest.pth')['params_ema']
     for name, value in restorer.network.state_dict().items():
         assert torch.allclose(value, average[name].to(value.dtype), rtol=1e-3, atol=1e-6), name
+
+
+def test_a_face_alignment_network(run, tmp_path):
+    block = {'num_stacks': 1, 'width': 16, 'stem_stride': 2}
+    torch.save({'params': FAN(**block).state_dict(), 'params_ema': (average := FAN(**block)).state_dict(),
+                'network': {'type': 'FAN', **block}}, run / 'models' / 'net_g_latest.pth')
+    piece, = pack(run, tmp_path / 'out')
+    zipfile.ZipFile(piece).extract('mine.pth', tmp_path)
+    load_weights(packed := FAN(**block), tmp_path / 'mine.pth', 'FAN')
+    for name, value in packed.state_dict().items():
+        assert torch.equal(value, average.state_dict()[name].half().to(value.dtype)), name
 
 
 def test_pieces_of_a_larger_archive_are_gone(run, tmp_path, monkeypatch):
