@@ -18,6 +18,7 @@ from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.paste import cut_crop
+from scgan_fan.faces.quality import Quality
 from scgan_fan.images import read_image, to_tensor, write_image
 from scgan_fan.inference import restore, restore_photo
 
@@ -126,6 +127,16 @@ def test_each_face_is_restored_by_the_network_of_its_size(tmp_path):
         assert np.array_equal(face.restored, restore(face.pixels[None], path)[0])
     assert all(face.restored is not None for face in restore_photo(image, paths, 2, faces=faces, force=True).faces)
     assert restore_photo(image, paths[:1], 2, faces=faces[:1], force=True).faces[0].pixels.shape == (16, 16, 3)
+
+
+@pytest.mark.usefixtures('on_the_cpu')
+def test_a_blurred_face_is_restored_by_the_network_of_smaller_faces(tmp_path, monkeypatch):
+    image, paths = photo([(40, 100, 33), (200, 40, 36)]), for_sizes(tmp_path, 16, 32)
+    faces = [Face((x, y, x + side, y + side), None, 1, 'landmarks') for x, y, side in ((40, 100, 33), (200, 40, 36))]
+    monkeypatch.setattr(inference, 'assess', lambda image, crop, restored: Quality(0, 1, 1, crop.x < 100))
+    blurred, sharp = restore_photo(image, paths, 2, faces=faces).faces
+    assert len(blurred.pixels) == 16 and np.array_equal(blurred.restored, restore(blurred.pixels[None], paths[0])[0])
+    assert len(sharp.pixels) == 32 and np.array_equal(sharp.restored, restore(sharp.pixels[None], paths[1])[0])
 
 
 def restorer(largest: float) -> Painter:

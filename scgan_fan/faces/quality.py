@@ -15,6 +15,7 @@ DIAGONAL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 MEDIAN = 0.6745  # of the absolute values of a normal distribution whose standard deviation is 1
 BLURS = [step / 20 for step in range(41)]  # standard deviations that are tried, pixels
 BLUR_OF_SHARP = 0.4, 0.6  # pixels: what is found of sharp photographs, mostly at most, and of blurred ones at least
+LESS_BY_COMPRESSION = 1 / 8  # power of ``Quality.left``: of JPEG 15 four fifths of the side remain
 
 
 class Quality(NamedTuple):
@@ -24,6 +25,12 @@ class Quality(NamedTuple):
     left: float  # share of the finest detail that compression left, 0 to 1
     genuine: float  # of that and the noise, share of the face's, 0 to 1
     blur: float  # standard deviation of the Gaussian that the photograph was blurred with, pixels, 0 to 2
+
+    @property
+    def detail(self) -> float:
+        """Share of the face's side with which a clean and sharp photograph would show as much: chosen by which of two
+        networks restores better (docs/restore.md)."""
+        return self.left**LESS_BY_COMPRESSION / (1 + self.blur)
 
 
 def assess(image: np.ndarray, crop: Crop, restored: np.ndarray) -> Quality:
