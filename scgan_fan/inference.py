@@ -35,6 +35,8 @@ from scgan_fan.shipped import DEFAULT_RESTORERS
 # photographs fall with the frequency and noise's does not, so that the frequency up to which they are stronger is in
 # proportion to 1 / noise. Measured on portraits of 12 to 64 pixels (docs/restore.md).
 LOW_OF_CLEAN, LOW_OF_COMPRESSED, LOW_OF_NOISE = 1 / 4, 1 / 2, 1.8  # pixels of the photograph
+COLOURS_OF_CLEAN, COLOURS_OF_COMPRESSED = 2, 8  # times that, for colours: JPEG keeps them in squares of 16 pixels
+MIXED_OF_COMPRESSED = 0.2  # at ``FIDELITY``, share of bicubic enlargement where compression left no fine detail
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
 MOST_LOW = 1 / 8  # of the side
 CLEAR = 64  # pixels: what FAN was trained on
@@ -124,6 +126,7 @@ class RestoredFace:
         low: see ``paste_face``, but in pixels of the photograph.
         consistency: see ``paste_face``.
         blur: as ``low``.
+        colours, strength: see ``paste_face``.
     """
 
     face: Face
@@ -134,6 +137,8 @@ class RestoredFace:
     low: float = 0
     consistency: float = 0
     blur: float = 0
+    colours: float = COLOURS_OF_CLEAN
+    strength: float = 1
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | Weights = DEFAULT_REST
     grey = is_grey(image)
     for face, restored, shape in _with_outlines(seen, done):
         paste_face(enlarged, to_grey(restored) if grey else restored, face.crop.scaled(scale), scale * shape,
-                   scale * face.low, image, face.consistency, scale * face.blur)
+                   scale * face.low, image, face.consistency, scale * face.blur, face.colours, face.strength)
     return RestoredPhoto(enlarged, done, passed)
 
 
@@ -252,10 +257,13 @@ def _restored_by_quality(face: Face, crop: Crop, result: tuple[np.ndarray, np.nd
     """How much of the photograph is kept, and how it is read, goes by how good it is."""
     noise, left, genuine, blur = quality
     low = max(LOW_OF_COMPRESSED + (LOW_OF_CLEAN - LOW_OF_COMPRESSED) * left, LOW_OF_NOISE * noise)
-    # No consistency at the ends of the scale, and no blur at 1, or they would not be what ``restore_photo`` says.
-    return RestoredFace(face, crop, *result, low=_low(crop, low, fidelity),
-                        consistency=2 * min(fidelity, 1 - fidelity) * genuine,
-                        blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity)
+    # Nothing of these at the ends of the scale, and no blur at 1, or they would not be what ``restore_photo`` says.
+    between = 2 * min(fidelity, 1 - fidelity)
+    lost = between * (1 - left)
+    return RestoredFace(face, crop, *result, low=_low(crop, low, fidelity), consistency=between * genuine,
+                        blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity,
+                        colours=COLOURS_OF_CLEAN + (COLOURS_OF_COMPRESSED - COLOURS_OF_CLEAN) * lost,
+                        strength=1 - MIXED_OF_COMPRESSED * lost)
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

@@ -214,6 +214,15 @@ def test_of_a_clean_photograph_what_its_pixels_show_is_kept_and_of_a_noisy_one_i
     assert errors[0] < 1.5 and errors[1] > 3 * errors[0]
 
 
+@pytest.mark.parametrize('left, fidelity, colours, strength', [
+    (1, 0.5, 2, 1), (0, 0.5, 8, 0.8), (0, 0.75, 5, 0.9), (0, 0, 2, 1), (0, 1, 2, 1)])
+def test_of_a_compressed_face_some_stays_and_more_of_the_colours_is_made_up(monkeypatch, left, fidelity, colours,
+                                                                           strength):
+    monkeypatch.setattr(inference, 'assess', lambda *given: Quality(0, left, left, 0))
+    face, = restore_photo(photo([(100, 80, 40)]), Painter(), 1, fidelity=fidelity).faces
+    assert (face.colours, face.strength) == pytest.approx((colours, strength))
+
+
 def test_a_blurred_face_comes_out_as_sharp_as_another():
     class Knowing(Painter):
         def forward(self, images):
