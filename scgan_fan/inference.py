@@ -24,7 +24,7 @@ from scgan_fan.faces.alignment import find_landmarks
 from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face, resize_square
-from scgan_fan.faces.quality import assess
+from scgan_fan.faces.quality import Quality, assess
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.network_loader import LARGEST, Restorer, Weights, face_size, load_restorer
@@ -35,6 +35,8 @@ from scgan_fan.shipped import DEFAULT_RESTORERS
 # photographs fall with the frequency and noise's does not, so that the frequency up to which they are stronger is in
 # proportion to 1 / noise. Measured on portraits of 12 to 64 pixels (docs/restore.md).
 LOW_OF_CLEAN, LOW_OF_COMPRESSED, LOW_OF_NOISE = 1 / 4, 1 / 2, 1.8  # pixels of the photograph
+COLOURS_OF_CLEAN, COLOURS_OF_COMPRESSED = 2, 8  # times that, for colours: JPEG keeps them in squares of 16 pixels
+MIXED_OF_COMPRESSED = 0.2  # at ``FIDELITY``, share of bicubic enlargement where compression left no fine detail
 LOW_OF_MODEL = 1 / 16  # of the side of a face that a face model restores: colours and shading alone
 MOST_LOW = 1 / 8  # of the side
 CLEAR = 64  # pixels: what FAN was trained on
@@ -124,6 +126,7 @@ class RestoredFace:
         low: see ``paste_face``, but in pixels of the photograph.
         consistency: see ``paste_face``.
         blur: as ``low``.
+        colours, strength: see ``paste_face``.
     """
 
     face: Face
@@ -134,6 +137,8 @@ class RestoredFace:
     low: float = 0
     consistency: float = 0
     blur: float = 0
+    colours: float = COLOURS_OF_CLEAN
+    strength: float = 1
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,8 @@ def restore_photo(image: np.ndarray, restorer: Restorer | Weights = DEFAULT_REST
     Args:
         image: RGB (height, width, 3), ``uint8`` or ``uint16``.
         restorer: from ``network_loader.load_restorer``, or what it takes: name or path of the weights, or several, each
-            for the faces whose size is nearest to its own.
+            for the faces whose size is nearest to its own: the side of the crop, less where the photograph is blurred
+            or compressed (``faces.quality.Quality.detail``).
         scale: how many times as wide and high the result is, 1 or more. None: what the smallest restored face needs to
             keep its pixels, 2 to 4, and at most 50 megapixels; 2 where none is restored.
         faces: those to restore, where they are known; else they are looked for.
@@ -198,7 +204,7 @@ def restore_photo(image: np.ndarray, restorer: Restorer | Weights = DEFAULT_REST
     grey = is_grey(image)
     for face, restored, shape in _with_outlines(seen, done):
         paste_face(enlarged, to_grey(restored) if grey else restored, face.crop.scaled(scale), scale * shape,
-                   scale * face.low, image, face.consistency, scale * face.blur)
+                   scale * face.low, image, face.consistency, scale * face.blur, face.colours, face.strength)
     return RestoredPhoto(enlarged, done, passed)
 
 
@@ -212,15 +218,29 @@ def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, for
                    fidelity: float, precision: str, batch: int) -> list[RestoredFace]:
     """All faces, those that are not ``too_large`` restored."""
     crops = [face.crop(margin).rounded() for face in faces]
-    chosen = [restorer.of(crop.side) for crop in crops]
-    pixels = [cut_crop(image, crop, face_size(own)) for crop, own in zip(crops, chosen)]
     reasons = ['' if force else too_large(crop, restorer) for crop in crops]
-    small = [index for index, reason in enumerate(reasons) if not reason]
-    restored = dict(zip(small, restore_each([pixels[index] for index in small], [chosen[index] for index in small],
-                                            precision, batch)))
-    return [_restored_by_quality(image, face, crop, cut, restored[index], fidelity) if index in restored
-            else RestoredFace(face, crop, cut, reason=reasons[index])
-            for index, (face, crop, cut) in enumerate(zip(faces, crops, pixels))]
+    small = [crop for crop, reason in zip(crops, reasons) if not reason]
+    first = restorer.of(1)  # sharp whatever the photograph is, which the others repeat more of: it measures the quality
+    results = _seen_and_restored(image, small, [first] * len(small), precision, batch)
+    qualities = [assess(image, crop, restored) for crop, (_, restored) in zip(small, results)]
+    chosen = [restorer.of(quality.detail * crop.side) for crop, quality in zip(small, qualities)]
+    others = [index for index, its in enumerate(chosen) if its is not first]
+    again = _seen_and_restored(image, [small[index] for index in others], [chosen[index] for index in others],
+                               precision, batch)
+    for index, (pixels, restored) in zip(others, again):
+        results[index] = pixels, restored
+        qualities[index] = assess(image, small[index], restored)._replace(blur=qualities[index].blur)
+    done = iter(zip(results, qualities))
+    return [RestoredFace(face, crop, cut_crop(image, crop, face_size(restorer.of(crop.side))), reason=reason) if reason
+            else _restored_by_quality(face, crop, *next(done), fidelity)
+            for face, crop, reason in zip(faces, crops, reasons)]
+
+
+def _seen_and_restored(image: np.ndarray, crops: Sequence[Crop], restorers: Sequence[Restorer], precision: str,
+                       batch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """``RestoredFace.pixels`` and ``restored`` of each face, by a restorer of its own."""
+    pixels = [cut_crop(image, crop, face_size(restorer)) for crop, restorer in zip(crops, restorers)]
+    return list(zip(pixels, restore_each(pixels, restorers, precision, batch)))
 
 
 def too_large(crop: Crop, restorer: Restorer) -> str:
@@ -232,15 +252,18 @@ def too_large(crop: Crop, restorer: Restorer) -> str:
         f', {LARGEST} times what the network was made for; --force restores it too')
 
 
-def _restored_by_quality(image: np.ndarray, face: Face, crop: Crop, pixels: np.ndarray, restored: np.ndarray,
+def _restored_by_quality(face: Face, crop: Crop, result: tuple[np.ndarray, np.ndarray], quality: Quality,
                          fidelity: float) -> RestoredFace:
     """How much of the photograph is kept, and how it is read, goes by how good it is."""
-    noise, left, genuine, blur = assess(image, crop, restored)
+    noise, left, genuine, blur = quality
     low = max(LOW_OF_COMPRESSED + (LOW_OF_CLEAN - LOW_OF_COMPRESSED) * left, LOW_OF_NOISE * noise)
-    # No consistency at the ends of the scale, and no blur at 1, or they would not be what ``restore_photo`` says.
-    return RestoredFace(face, crop, pixels, restored, low=_low(crop, low, fidelity),
-                        consistency=2 * min(fidelity, 1 - fidelity) * genuine,
-                        blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity)
+    # Nothing of these at the ends of the scale, and no blur at 1, or they would not be what ``restore_photo`` says.
+    between = 2 * min(fidelity, 1 - fidelity)
+    lost = between * (1 - left)
+    return RestoredFace(face, crop, *result, low=_low(crop, low, fidelity), consistency=between * genuine,
+                        blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity,
+                        colours=COLOURS_OF_CLEAN + (COLOURS_OF_COMPRESSED - COLOURS_OF_CLEAN) * lost,
+                        strength=1 - MIXED_OF_COMPRESSED * lost)
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

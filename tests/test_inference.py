@@ -18,6 +18,7 @@ from scgan_fan.device import choose_device
 from scgan_fan.errors import InputError
 from scgan_fan.faces.crop import Face
 from scgan_fan.faces.paste import cut_crop
+from scgan_fan.faces.quality import Quality
 from scgan_fan.images import read_image, to_tensor, write_image
 from scgan_fan.inference import restore, restore_photo
 
@@ -128,6 +129,16 @@ def test_each_face_is_restored_by_the_network_of_its_size(tmp_path):
     assert restore_photo(image, paths[:1], 2, faces=faces[:1], force=True).faces[0].pixels.shape == (16, 16, 3)
 
 
+@pytest.mark.usefixtures('on_the_cpu')
+def test_a_blurred_face_is_restored_by_the_network_of_smaller_faces(tmp_path, monkeypatch):
+    image, paths = photo([(40, 100, 33), (200, 40, 36)]), for_sizes(tmp_path, 16, 32)
+    faces = [Face((x, y, x + side, y + side), None, 1, 'landmarks') for x, y, side in ((40, 100, 33), (200, 40, 36))]
+    monkeypatch.setattr(inference, 'assess', lambda image, crop, restored: Quality(0, 1, 1, crop.x < 100))
+    blurred, sharp = restore_photo(image, paths, 2, faces=faces).faces
+    assert len(blurred.pixels) == 16 and np.array_equal(blurred.restored, restore(blurred.pixels[None], paths[0])[0])
+    assert len(sharp.pixels) == 32 and np.array_equal(sharp.restored, restore(sharp.pixels[None], paths[1])[0])
+
+
 def restorer(largest: float) -> Painter:
     painter = Painter()
     painter.largest = largest
@@ -201,6 +212,15 @@ def test_of_a_clean_photograph_what_its_pixels_show_is_kept_and_of_a_noisy_one_i
         reduced = cv2.resize(result, image.shape[1::-1], interpolation=cv2.INTER_AREA)
         errors.append(np.abs(reduced.astype(int) - seen)[90:104, 108:124].mean())
     assert errors[0] < 1.5 and errors[1] > 3 * errors[0]
+
+
+@pytest.mark.parametrize('left, fidelity, colours, strength', [
+    (1, 0.5, 2, 1), (0, 0.5, 8, 0.8), (0, 0.75, 5, 0.9), (0, 0, 2, 1), (0, 1, 2, 1)])
+def test_of_a_compressed_face_some_stays_and_more_of_the_colours_is_made_up(monkeypatch, left, fidelity, colours,
+                                                                           strength):
+    monkeypatch.setattr(inference, 'assess', lambda *given: Quality(0, left, left, 0))
+    face, = restore_photo(photo([(100, 80, 40)]), Painter(), 1, fidelity=fidelity).faces
+    assert (face.colours, face.strength) == pytest.approx((colours, strength))
 
 
 def test_a_blurred_face_comes_out_as_sharp_as_another():

@@ -84,7 +84,8 @@ def outline(landmarks: np.ndarray, crop: Crop) -> np.ndarray:
 
 
 def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.ndarray, low: float,
-               photo: np.ndarray | None = None, consistency: float = 0, blur: float = 0) -> None:
+               photo: np.ndarray | None = None, consistency: float = 0, blur: float = 0, colours: float = 2,
+               strength: float = 1) -> None:
     """Paste a restored face into the enlarged photograph, which is changed in place.
 
     Its lower frequencies, seen as blurred as the photograph is, are those of the photograph: what the photograph shows
@@ -101,6 +102,9 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
         photo: the photograph before it was enlarged, of the same type.
         consistency: 0 to 1: how far the result, blurred and reduced, is to agree with ``photo`` in every pixel.
         blur: standard deviation of the Gaussian that the photograph was blurred with, pixels of ``background``.
+        colours: ``low`` for colours / that for brightness. They are the noisier ones (JPEG and video keep them at half
+            of the resolution).
+        strength: 0 to 1: how much of the result is seen where it does not fade out.
     """
     left, top, right, bottom = _window(crop)
     height, width = background.shape[:2]
@@ -111,19 +115,18 @@ def paste_face(background: np.ndarray, face: np.ndarray, crop: Crop, shape: np.n
     here = np.s_[there[0].start - top:there[0].stop - top, there[1].start - left:there[1].stop - left]
     levels = np.iinfo(background.dtype).max
     seen = _turn_back(face, crop, (left, top, right, bottom))[here].astype(np.float32) * (levels / 255)
-    restored = seen + _low_frequencies(behind - blurred(seen, blur), low)
+    restored = seen + _low_frequencies(behind - blurred(seen, blur), low, colours)
     if photo is not None and consistency > 0:
         scale = np.divide(background.shape[1::-1], photo.shape[1::-1])
         consistent = _consistent(restored, (there[1].start, there[0].start), photo, scale, blur)
         restored += consistency * (consistent - restored)
-    strength = _fade(crop, shape, (left, top, right, bottom))[here][..., None]
-    background[there] = np.rint(behind + strength * (restored - behind)).clip(0, levels).astype(background.dtype)
+    seen_of_it = strength * _fade(crop, shape, (left, top, right, bottom))[here][..., None]
+    background[there] = np.rint(behind + seen_of_it * (restored - behind)).clip(0, levels).astype(background.dtype)
 
 
-def _low_frequencies(image: np.ndarray, low: float) -> np.ndarray:
-    """Brightness up to the limit of ``paste_face``, colours up to half of it: they are the noisier ones (JPEG and video
-    keep them at half of the resolution)."""
-    bright, coloured = blurred(image, low), blurred(image, 2 * low)
+def _low_frequencies(image: np.ndarray, low: float, colours: float) -> np.ndarray:
+    """Brightness and colours up to the limits of ``paste_face``."""
+    bright, coloured = blurred(image, low), blurred(image, colours * low)
     return coloured + (bright - coloured) @ LUMA
 
 

@@ -15,6 +15,7 @@ DIAGONAL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
 MEDIAN = 0.6745  # of the absolute values of a normal distribution whose standard deviation is 1
 BLURS = [step / 20 for step in range(41)]  # standard deviations that are tried, pixels
 BLUR_OF_SHARP = 0.4, 0.6  # pixels: what is found of sharp photographs, mostly at most, and of blurred ones at least
+LESS_BY_COMPRESSION = 1 / 8  # power of ``Quality.left``: of JPEG 15 four fifths of the side remain
 
 
 class Quality(NamedTuple):
@@ -22,8 +23,14 @@ class Quality(NamedTuple):
 
     noise: float  # standard deviation of the noise / that of the face's brightness
     left: float  # share of the finest detail that compression left, 0 to 1
-    genuine: float  # of that and the noise, share of the face's, 0 to 1
+    genuine: float  # share of the face's of what is seen of that: the rest is noise and blocks, 0 to 1
     blur: float  # standard deviation of the Gaussian that the photograph was blurred with, pixels, 0 to 2
+
+    @property
+    def detail(self) -> float:
+        """Share of the face's side with which a clean and sharp photograph would show as much: chosen by which of two
+        networks restores better (docs/restore.md)."""
+        return self.left**LESS_BY_COMPRESSION / (1 + self.blur)
 
 
 def assess(image: np.ndarray, crop: Crop, restored: np.ndarray) -> Quality:
@@ -47,7 +54,8 @@ def assess(image: np.ndarray, crop: Crop, restored: np.ndarray) -> Quality:
     seen, expected = fine_detail(face)**2, fine_detail(blurred(sharp, least))**2
     signal = max(seen - noise**2, fine_detail(sharp)**2, 1)
     left = max(certain, min(1, seen / max(expected, 1e-3)))
-    return Quality(noise / max(float(_grey(face).std()), 1), left, left * signal / (signal + noise**2), certain * blur)
+    contrast = max(float(_grey(face).std()), 1)
+    return Quality(noise / contrast, left, left**2 * signal / (signal + noise**2), certain * blur)
 
 
 def _blur(sharp: np.ndarray, face: np.ndarray, size: int) -> float:

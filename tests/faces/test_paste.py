@@ -104,6 +104,18 @@ def test_colours_are_the_photographs_further_than_brightness():
     assert red[40:90, 64, 0].std() > 20
 
 
+def test_the_limits_of_colours_and_the_strength_are_the_callers():
+    image = np.full((128, 128, 3), 128, np.uint8)
+    bands = np.cos(np.arange(128) / 6) * 60
+    red = (128 + bands[:, None, None] * (1, -0.51, 0)).astype(np.uint8).repeat(128, 1)
+    seen = []
+    for colours, strength in ((2, 1), (8, 1), (8, 0.5)):
+        after = image.copy()
+        paste_face(after, red, Crop(0, 0, 128), EVERYWHERE, 2, colours=colours, strength=strength)
+        seen.append(after[40:90, 64, 0].std())
+    assert seen[1] > 1.3 * seen[0] and seen[2] == pytest.approx(0.5 * seen[1], rel=0.03)
+
+
 def test_nothing_low_is_nothing_at_all():
     before = photo([])
     after = before.copy()

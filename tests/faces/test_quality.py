@@ -66,3 +66,11 @@ def test_neither_a_sharp_nor_a_noisy_nor_a_compressed_photograph_is_blurred(rest
 def test_a_photograph_of_one_colour_and_a_face_at_its_border(restored):
     plain = np.full((60, 60, 3), 90, np.uint8)
     assert assess(plain, Crop(-10, 40, 30, 20), restored) == pytest.approx((0, 1, 1, 2), abs=1e-3)
+
+
+def test_blurred_and_compressed_photographs_show_less_than_their_size_says(restored):
+    clean = photo([(100, 80, 32)])
+    share = {name: assess(image, CROP, restored).detail for name, image in {
+        'clean': clean, 'noise': noisy(clean, 10), 'blur': cv2.GaussianBlur(clean, None, 1),
+        'JPEG': compressed(clean)}.items()}
+    assert min(share['clean'], share['noise']) > 0.9 and share['blur'] < 0.6 < share['JPEG'] < 0.9
