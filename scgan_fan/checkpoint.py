@@ -113,7 +113,7 @@ def fetching_weights() -> Iterator[None]:
 
 
 def load_weights(network: nn.Module, path: str | Path, label: str, key: str | None = None,
-                 strict: bool = True) -> tuple[str, int]:
+                 strict: bool = True, channels: str = 'rgb') -> tuple[str, int]:
     """Load a network's weights from a checkpoint in BasicSR's form, ``{'params': ..., 'params_ema': ...}``, or a bare
     state dict.
 
@@ -122,17 +122,20 @@ def load_weights(network: nn.Module, path: str | Path, label: str, key: str | No
         label: what errors call the network: its name in the option file.
         key: entry to load. Default: the first of ``ENTRIES`` that is there.
         strict: every tensor must fit; otherwise those that do are loaded.
+        channels: ``rgb`` or ``bgr``, of the images that the network gets.
 
     Returns:
         The entry, and how many tensors of the network it had.
 
     Raises:
-        InputError: the file is no checkpoint, has no such entry, is of another network or width or for BGR images, or
-            has values that are not finite.
+        InputError: the file is no checkpoint, has no such entry, is of another network or width or for other
+            images, or has values that are not finite.
     """
     content = read_checkpoint(path)
-    if content.get('channel_order') == 'bgr':
-        raise InputError(f'{path}: for BGR images, and {label} gets RGB ones; scgan-fan convert makes a file for those')
+    order = content.get('channel_order', channels)
+    if order != channels:
+        raise InputError(f'{path}: for {str(order).upper()} images, but {label} gets {channels.upper()} ones; '
+                         'scgan-fan convert makes a file for those')
     entry, weights = _find_entry(content, key, path, label)
     weights = {name.removeprefix('module.'): tensor for name, tensor in weights.items()
                if isinstance(tensor, torch.Tensor)}

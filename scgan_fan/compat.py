@@ -18,7 +18,7 @@ import cv2
 import torch
 from basicsr.data import worker_init_fn as seed_worker
 from basicsr.data.data_sampler import EnlargedSampler
-from basicsr.data.prefetch_dataloader import PrefetchGenerator
+from basicsr.data.prefetch_dataloader import CPUPrefetcher, PrefetchGenerator
 from basicsr.utils import check_resume, dist_util, options
 
 from scgan_fan.data.geometry_check import check_geometry
@@ -58,6 +58,7 @@ def apply() -> None:
     basicsr.data.worker_init_fn = start_worker
     options._postprocess_yml_value = read_value  # BasicSR's reads 1e-4 and -1 as text, and runs lists as code
     report_errors_of_the_prefetcher()
+    begin_each_epoch_once()
     print_input_errors_in_one_line()
 
 
@@ -141,6 +142,12 @@ def report_errors_of_the_prefetcher() -> None:
 
     PrefetchGenerator.run = run
     PrefetchGenerator.__next__ = following
+
+
+def begin_each_epoch_once() -> None:
+    """``CPUPrefetcher`` begins an epoch when it is made, and again before the first one: with ``prefetch_mode: cpu`` a
+    second thread would take batches from the same ``persistent_workers``."""
+    CPUPrefetcher.__init__ = lambda self, loader: setattr(self, 'ori_loader', loader)
 
 
 def parse_options(root_path: str, is_train: bool = True) -> tuple:

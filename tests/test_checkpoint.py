@@ -116,8 +116,9 @@ def test_what_only_restore_takes(tmp_path, monkeypatch, network, name):
 
 def test_a_network_for_bgr_is_none_for_rgb(tmp_path, network):
     torch.save({'params': network.state_dict(), 'channel_order': 'bgr'}, tmp_path / 'net.pth')
-    with pytest.raises(InputError, match=r'net.pth: for BGR images, and network_g gets RGB ones; scgan-fan convert'):
+    with pytest.raises(InputError, match=r'net.pth: for BGR images, but network_g gets RGB ones; scgan-fan convert'):
         load_weights(network, tmp_path / 'net.pth', 'network_g')
+    load_weights(network, tmp_path / 'net.pth', 'network_g', channels='bgr')
 
 
 def test_truncated_checkpoint(tmp_path, network):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from basicsr.data.prefetch_dataloader import CPUPrefetcher, PrefetchDataLoader
 from torch.utils.data import DataLoader
 
 from scgan_fan.data.degradations import downsample
@@ -216,6 +217,19 @@ def test_changes_do_not_depend_on_workers(faces, build, options):
     draws = {(item['gt'].numpy().tobytes(), item['lq'].numpy().tobytes()) for item in alone}
     assert len(draws) == len(alone)  # each position of each epoch has its own
     assert not torch.equal(alone[0]['gt'], build(faces, seed=1, **options)[0]['gt'])
+
+
+def test_prefetched_batches_of_workers_that_live_on(faces, without_workers):
+    """All of them, in order: nothing else takes batches from the same workers."""
+    dataset = unpaired(faces, '.lmdb', augment={'flip': True})
+    loader = PrefetchDataLoader(1, dataset=dataset, batch_size=None, sampler=range(2 * HR_COUNT), num_workers=1,
+                                persistent_workers=True, multiprocessing_context='fork')
+    prefetcher, items = CPUPrefetcher(loader), []
+    for epoch in (0, 1):
+        dataset.set_epoch(epoch)
+        prefetcher.reset()
+        items += iter(prefetcher.next, None)
+    assert_same_items(items, without_workers)
 
 
 def test_training_and_validation_share_an_lmdb(faces):

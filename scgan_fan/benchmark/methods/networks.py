@@ -71,7 +71,7 @@ class RegisteredNetwork(_Network):
         self.low, high = self.value_range
         self.span = high - self.low
         self.module = self._build(self.network)
-        self.entry, _ = load_weights(self.module, self.file, self.owner, self.param_key)
+        self.entry, _ = load_weights(self.module, self.file, self.owner, self.param_key, channels=self.channels)
         self.module.to(self.device).eval().requires_grad_(False)
 
     def _build(self, block: dict) -> torch.nn.Module:
