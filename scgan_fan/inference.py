@@ -25,6 +25,7 @@ from scgan_fan.faces.crop import MARGIN, Crop, Face
 from scgan_fan.faces.detection import find_and_count
 from scgan_fan.faces.paste import cut_crop, outline, paste_face, resize_square
 from scgan_fan.faces.quality import Quality, assess
+from scgan_fan.faces.tracking import held
 from scgan_fan.images import in_8_bits, is_grey, to_grey, to_image, to_tensor
 from scgan_fan.large_faces import LargeFaceRestorer
 from scgan_fan.network_loader import LARGEST, Restorer, Weights, face_size, load_restorer
@@ -127,6 +128,8 @@ class RestoredFace:
         consistency: see ``paste_face``.
         blur: as ``low``.
         colours, strength: see ``paste_face``.
+        detail: side of the clean and sharp face that shows as much, pixels, by which the restorer was chosen; None: it
+            was not.
     """
 
     face: Face
@@ -139,6 +142,7 @@ class RestoredFace:
     blur: float = 0
     colours: float = COLOURS_OF_CLEAN
     strength: float = 1
+    detail: float | None = None
 
 
 @dataclass(frozen=True)
@@ -220,17 +224,19 @@ def _restore_small(image: np.ndarray, faces: list[Face], restorer: Restorer, for
     crops = [face.crop(margin).rounded() for face in faces]
     reasons = ['' if force else too_large(crop, restorer) for crop in crops]
     small = [crop for crop, reason in zip(crops, reasons) if not reason]
+    before = [face.detail for face, reason in zip(faces, reasons) if not reason]
     first = restorer.of(1)  # sharp whatever the photograph is, which the others repeat more of: it measures the quality
     results = _seen_and_restored(image, small, [first] * len(small), precision, batch)
     qualities = [assess(image, crop, restored) for crop, (_, restored) in zip(small, results)]
-    chosen = [restorer.of(quality.detail * crop.side) for crop, quality in zip(small, qualities)]
+    details = [held(known, quality.detail * crop.side) for known, crop, quality in zip(before, small, qualities)]
+    chosen = [restorer.of(detail) for detail in details]
     others = [index for index, its in enumerate(chosen) if its is not first]
     again = _seen_and_restored(image, [small[index] for index in others], [chosen[index] for index in others],
                                precision, batch)
     for index, (pixels, restored) in zip(others, again):
         results[index] = pixels, restored
         qualities[index] = assess(image, small[index], restored)._replace(blur=qualities[index].blur)
-    done = iter(zip(results, qualities))
+    done = iter(zip(results, qualities, details))
     return [RestoredFace(face, crop, cut_crop(image, crop, face_size(restorer.of(crop.side))), reason=reason) if reason
             else _restored_by_quality(face, crop, *next(done), fidelity)
             for face, crop, reason in zip(faces, crops, reasons)]
@@ -253,7 +259,7 @@ def too_large(crop: Crop, restorer: Restorer) -> str:
 
 
 def _restored_by_quality(face: Face, crop: Crop, result: tuple[np.ndarray, np.ndarray], quality: Quality,
-                         fidelity: float) -> RestoredFace:
+                         detail: float, fidelity: float) -> RestoredFace:
     """How much of the photograph is kept, and how it is read, goes by how good it is."""
     noise, left, genuine, blur = quality
     low = max(LOW_OF_COMPRESSED + (LOW_OF_CLEAN - LOW_OF_COMPRESSED) * left, LOW_OF_NOISE * noise)
@@ -263,7 +269,7 @@ def _restored_by_quality(face: Face, crop: Crop, result: tuple[np.ndarray, np.nd
     return RestoredFace(face, crop, *result, low=_low(crop, low, fidelity), consistency=between * genuine,
                         blur=blur if fidelity <= 0.5 else blur * (1 - fidelity) / fidelity,
                         colours=COLOURS_OF_CLEAN + (COLOURS_OF_COMPRESSED - COLOURS_OF_CLEAN) * lost,
-                        strength=1 - MIXED_OF_COMPRESSED * lost)
+                        strength=1 - MIXED_OF_COMPRESSED * lost, detail=detail)
 
 
 def _restore_large(image: np.ndarray, face: Face, model: LargeFaceRestorer, fidelity: float) -> RestoredFace:

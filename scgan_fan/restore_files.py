@@ -4,6 +4,7 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -199,6 +200,7 @@ class Work:
         def change(frame: np.ndarray) -> np.ndarray:
             faces, passed = self.find(frame)
             result = self.restore_photo(frame, faces=tracker.follow(faces), scale=scale)
+            tracker.remember([replace(each.face, detail=each.detail) for each in result.faces])
             self._count(result, passed)
             return draw_boxes(result, scale) if self.arguments.draw_box else result.image
 

@@ -127,7 +127,8 @@ class _PictureEncoder:
         self._stream.width, self._stream.height = width + self._right, height + self._bottom
         encoder, decoder, shape = self._stream.codec_context, source.codec_context, source.sample_aspect_ratio
         encoder.pix_fmt, encoder.time_base = 'yuv420p', source.time_base
-        encoder.sample_aspect_ratio = 1 / shape if shape and self._turns % 2 else shape
+        if shape:  # else the pixels are squares, or not known
+            encoder.sample_aspect_ratio = 1 / shape if self._turns % 2 else shape
         encoder.colorspace, encoder.color_range = self._gets, ColorRange.MPEG
         encoder.color_primaries, encoder.color_trc = decoder.color_primaries, decoder.color_trc
         self._next: int | None = None  # the first time that the next frame may have

@@ -139,6 +139,17 @@ def test_a_blurred_face_is_restored_by_the_network_of_smaller_faces(tmp_path, mo
     assert len(sharp.pixels) == 32 and np.array_equal(sharp.restored, restore(sharp.pixels[None], paths[1])[0])
 
 
+@pytest.mark.usefixtures('on_the_cpu')
+def test_in_a_video_a_face_stays_with_its_network(tmp_path, monkeypatch):
+    image, paths = photo([(40, 100, 22)]), for_sizes(tmp_path, 16, 32)
+    monkeypatch.setattr(inference, 'assess', lambda *given: Quality(0, 1, 1, 0))
+    for before, size in ((None, 32), (22, 16), (24, 32), (18, 32)):
+        face = Face((40, 100, 63, 123), None, 1, 'landmarks', before)
+        restored, = restore_photo(image, paths, 2, faces=[face]).faces
+        assert restored.crop.side == 24 and len(restored.pixels) == size
+        assert restored.detail == (before if before in (22, 24) else 24)
+
+
 def restorer(largest: float) -> Painter:
     painter = Painter()
     painter.largest = largest

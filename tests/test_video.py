@@ -39,6 +39,14 @@ def test_frames_stay_with_their_sound(tmp_path, name):
     assert (picture, sound) == ('h264', 'aac') and seconds == pytest.approx(2.6, abs=0.2)
 
 
+def test_a_video_that_does_not_tell_the_shape_of_its_pixels(tmp_path):
+    write_clip(tmp_path / 'clip.mkv', plain(4), codec='ffv1')
+    with av.open(str(tmp_path / 'clip.mkv')) as clip:
+        assert clip.streams.video[0].sample_aspect_ratio is None
+    enlarge_video(tmp_path / 'clip.mkv', tmp_path / 'out.mp4', 2, twice)
+    assert [frame.shape for _, frame in read_clip(tmp_path / 'out.mp4')] == 4 * [(128, 192, 3)]
+
+
 def test_an_estimated_duration_costs_nothing(tmp_path):
     """Of a Matroska file that was streamed, nothing is announced, and of others the rate is a guess."""
     write_clip(tmp_path / 'live.mkv', plain(8), [0, 0.01, 0.02, 0.03, 0.04, 1, 2, 3], live='1')

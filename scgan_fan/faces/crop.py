@@ -137,6 +137,7 @@ class Face:
     # more, about 2 for a clear face
     score: float
     box_of: str = 'centerface'  # whose box it is, of ``BOX_RULES``
+    detail: float | None = None  # pixels, ``RestoredFace.detail`` in the video's frame before; None: not known
 
     @property
     def size(self) -> float:

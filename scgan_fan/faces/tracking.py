@@ -9,6 +9,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 SAME_FACE = 0.3  # overlap of the boxes in two frames, intersection over union
 MOVED = 0.15  # of the box: a movement from one frame to the next that is followed at once
 LEAST = 0.2  # weight of the new place of a face that stands still
+CHANGED = 0.15  # of the detail that a face shows: what changes by less is held
 KEPT = 2  # frames for which a face that is no longer found stays where it was
 
 
@@ -35,6 +36,17 @@ class Tracker:
         self._faces = faces + [(face, missed + 1) for face, missed in left if missed < KEPT]
         return [face for face, _ in self._faces]
 
+    def remember(self, faces: list[Face]) -> None:
+        """What became known of faces that ``follow`` gave: their ``detail``."""
+        known = {face.box: face for face in faces}
+        self._faces = [(known.get(face.box, face), missed) for face, missed in self._faces]
+
+
+def held(before: float | None, now: float) -> float:
+    """The detail that a face shows, or what it showed before where that is nearly the same: a face between the sizes of
+    two networks is not to go to and fro."""
+    return now if before is None or abs(now - before) > CHANGED * before else before
+
 
 def overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
@@ -48,6 +60,7 @@ def _between(before: Face, now: Face) -> Face:
     movement = np.abs(np.subtract(now.box, before.box)).max() / now.size
     weight = LEAST + (1 - LEAST) * min(1, movement / MOVED)
     box = tuple((weight * np.array(now.box) + (1 - weight) * np.array(before.box)).tolist())
+    now = replace(now, box=box, detail=before.detail)
     if now.points is None or before.points is None:
-        return replace(now, box=box)
-    return replace(now, box=box, points=weight * now.points + (1 - weight) * before.points)
+        return now
+    return replace(now, points=weight * now.points + (1 - weight) * before.points)

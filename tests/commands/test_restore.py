@@ -311,6 +311,15 @@ def test_video(restore, inputs, tmp_path):
         assert painted(frame, before)[90:150, left + 30:left + 90].mean() > 0.3
 
 
+def test_in_a_video_the_network_is_chosen_anew_where_the_face_shows_much_more(restore, inputs, tmp_path, monkeypatch):
+    details = []
+    monkeypatch.setattr(Painter, 'of', lambda self, side: details.append(side) or self)
+    write_clip(inputs / 'clip.avi', [photo([(40, 30, side)], 120, 160) for side in (56, 60, 64, 68)])
+    assert restore('-i', inputs / 'clip.avi', '-o', tmp_path / 'out') == 0
+    chosen_by = [side for side in details if side not in (1, 16)]  # of the network for the quality, of its input
+    assert len(chosen_by) == 4 and len(set(chosen_by)) == 2  # in two steps though the face grows in each frame
+
+
 def test_truncated_video(restore, inputs, tmp_path, capsys):
     write_clip(inputs / 'clip.avi', [photo([], 120, 160)] * 8)
     data = (inputs / 'clip.avi').read_bytes()

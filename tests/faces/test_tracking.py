@@ -1,9 +1,11 @@
 """Faces in the frames of a video: what stands still is held still, what moves is followed."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scgan_fan.faces.crop import Face
-from scgan_fan.faces.tracking import Tracker, overlap
+from scgan_fan.faces.tracking import Tracker, held, overlap
 
 
 def face(x: float, y: float = 50, side: float = 20) -> Face:
@@ -43,6 +45,22 @@ def test_a_detector_without_points():
     bare = Face((50, 50, 70, 70), None, 1.0, 'dlib')
     tracker.follow([bare])
     assert tracker.follow([bare])[0].points is None
+
+
+def test_what_is_known_of_a_face_goes_with_it():
+    tracker = Tracker()
+    _, second = tracker.follow([face(20), face(120)])
+    tracker.remember([replace(second, detail=18.0)])
+    assert [kept.detail for kept in tracker.follow([face(121), face(20.5)])] == [18, None]
+    assert [kept.detail for kept in tracker.follow([])] == [18, None]
+
+
+def test_detail_is_held_where_it_hardly_changes():
+    details = [22.0, 23.5, 21.5, 22.9, 24.0, 26.0, 24.0, 21.9]
+    kept = [details[0]]
+    for detail in details[1:]:
+        kept.append(held(kept[-1], detail))
+    assert kept == [22, 22, 22, 22, 22, 26, 26, 21.9] and held(None, 20) == 20
 
 
 def test_overlap():
