@@ -25,12 +25,12 @@ from typing_extensions import Self
 from scgan_fan.errors import InputError
 
 
-def whole(least: int) -> PlainValidator:
-    """Whole numbers; to YAML ``!!float 1e5`` is none, to BasicSR's users it is."""
+def whole(least: int, most: float = math.inf) -> PlainValidator:
+    """Whole numbers from ``least`` to ``most``; to YAML ``!!float 1e5`` is none, to BasicSR's users it is."""
     def check(value) -> int:
         found = int(value) if isinstance(value, float) and value.is_integer() else value
-        if type(found) is not int or found < least:  # a bool is no number here
-            raise ValueError(_not_a(f'whole number from {least}', value))
+        if type(found) is not int or not least <= found <= most:  # a bool is no number here
+            raise ValueError(_not_a(f'whole number{_span(least, most)}', value))
         return found
     return PlainValidator(check)
 

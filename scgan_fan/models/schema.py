@@ -223,7 +223,7 @@ def _file_of(model, trains: bool) -> type[Block]:
     blocks: dict[str, Any] = {
         'plugin': (str | None, None), 'name': (Annotated[str, AfterValidator(_is_folder)], ...),
         'model_type': (str, ...), 'scale': (Count, ...), 'num_gpu': (Whole | Literal['auto'], ...),
-        'manual_seed': (Whole | None, None),
+        'manual_seed': (Annotated[int, whole(0, 2**31)] | None, None),
         'datasets': (dict[str, Data], ...), **{f'network_{name}': (Network | None, None) for name in networks},
         'path': (create_model('path', __base__=Block, **path), ...), 'dist_params': (Distribution | None, None)}
     if trains:

@@ -53,6 +53,9 @@ def check_terms(model, networks: list[str], options: dict) -> None:
     for term in terms:
         compared = next((kind for begin, kind in model.COMPARED.items() if term.startswith(begin)), IMAGES)
         check_loss(term, options[term]['type'], compared)
+        if options[term].get('reduction') == 'sum' and options[term]['type'] != 'HeatmapLoss':  # it sums over pixels
+            raise InputError(f'train: {term}: reduction: sum grows with the batch, so that accumulate and processes '
+                             'change it; take mean, with a larger loss_weight')
     if options['gradient_penalty_opt']:
         check_loss('gradient_penalty_opt', options['gradient_penalty_opt']['type'], GRADIENTS)
     if not terms:

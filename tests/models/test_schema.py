@@ -201,6 +201,7 @@ def test_there_are_60():
     ('train.heatmap_opt.stacks', 'lats', "heatmap_opt: stacks: unknown value 'lats'; choose one of last, first, mean"),
     ('train.heatmap_opt.distance', 'l3', "heatmap_opt: distance: unknown value 'l3'; choose one of l2, l1"),
     ('train.cycle_grad', 'both', "train: cycle_grad: unknown value 'both'; choose one of detached, through"),
+    ('manual_seed', 2**32, 'manual_seed: 4294967296 is not a whole number from 0 to 2147483648'),
     ('train.shared_parts', 'al', "train: shared_parts: unknown value 'al'; choose one of all"),
     ('train.frozen', ['h'], "train: frozen: unknown value 'h'; choose one of g, degrade_hl, degrade_sl"),
     ('train.ema_decay', 1, 'train: ema_decay: 1 is not a finite number from 0 and below 1'),

@@ -338,6 +338,7 @@ def change(*path, to):
     (change('train', 'init', to='zero'), "init: unknown value 'zero'"),
     (change('train', 'shared_parts', to=['enc9']), "shared_parts: unknown value 'enc9'; choose one of input, enc1"),
     (change('train', 'pixel_lr_opt', 'type', to='L9Loss'), "pixel_lr_opt: unknown loss 'L9Loss'"),
+    (change('train', 'pixel_lr_opt', 'reduction', to='sum'), 'pixel_lr_opt: reduction: sum grows with the batch'),
     (change('train', 'adv_l1_opt', 'gan_type', to='hings'), "adv_l1_opt: gan_type: unknown value 'hings'"),
     (change('train', 'optim_g', 'type', to='Adan'), "optim_g: unknown optimizer 'Adan'"),
     (change('train', 'optim_d', 'betas', to=[0, 0.9]), 'optim_[gd]: betas must be either both floats'),
